@@ -1,0 +1,110 @@
+"""What a profile asks of a machine, what this machine has, and the settings that make runs repeat."""
+
+import os
+import platform
+import re
+import subprocess
+from dataclasses import asdict, dataclass
+from typing import Any, Literal
+
+from pydantic import Field
+
+from benchmarks.typed_files import Typed
+
+
+class Requirement(Typed):
+    """The `hardware` block of a profile."""
+
+    device: Literal["cpu", "cuda"]
+    name: str = ".*"  # regular expression that the device's name must match
+    count: int = Field(default=1, ge=1)
+    memory_gib: float = Field(gt=0)  # of the host for cpu, of each device for cuda
+    threads: int = Field(default=1, ge=1)
+    precision: Literal["float32", "tf32", "bfloat16"] = "float32"  # of matrix products while training
+    deterministic: bool = True
+
+
+@dataclass(frozen=True)
+class Machine:
+    """This machine, as a receipt records it; memory in GiB."""
+
+    device: str
+    name: str
+    count: int
+    memory_gib: float
+    cores: int
+    uuids: list[str]
+    driver: str
+    system: str
+
+    def as_dict(self) -> dict[str, Any]:
+        return asdict(self)
+
+
+def processor() -> str:
+    """The processor's name, as the system tells it."""
+    try:
+        with open("/proc/cpuinfo") as file:
+            for line in file:
+                if line.startswith("model name"):
+                    return line.partition(":")[2].strip()
+    except OSError:
+        pass
+    return platform.processor() or platform.machine()
+
+
+def this_machine(device: str) -> Machine:
+    """The CPU, or the CUDA devices where `device` is cuda (count 0 where there is none)."""
+    import psutil
+
+    cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+    system = f"{platform.system()} {platform.release()} {platform.machine()}"
+    if device == "cpu":
+        memory = psutil.virtual_memory().total / 2**30
+        return Machine("cpu", processor(), 1, round(memory, 1), cores, [], "", system)
+    import torch
+
+    if not torch.cuda.is_available():
+        return Machine("cuda", "none", 0, 0.0, cores, [], "", system)
+    devices = [torch.cuda.get_device_properties(index) for index in range(torch.cuda.device_count())]
+    memory = min(found.total_memory for found in devices) / 2**30
+    names = sorted({found.name for found in devices})
+    uuids = [str(found.uuid) for found in devices]
+    return Machine("cuda", ", ".join(names), len(devices), round(memory, 1), cores, uuids, _driver(), system)
+
+
+def _driver() -> str:
+    command = ["nvidia-smi", "--query-gpu=driver_version", "--format=csv,noheader"]
+    try:
+        return subprocess.run(command, capture_output=True, text=True, timeout=20, check=True).stdout.split("\n")[0]
+    except (OSError, subprocess.SubprocessError):
+        return ""
+
+
+def mismatches(required: Requirement, machine: Machine) -> list[tuple[str, str, str]]:
+    """Fields of the requirement that the machine does not meet, each as (field, needed, found)."""
+    found: list[tuple[str, str, str]] = []
+    if machine.count < 1:
+        return [("device", required.device, "no such device")]
+    if not re.search(required.name, machine.name):
+        found.append(("name", required.name, machine.name))
+    # A profile of one CPU is met by any number; a profile of one GPU is not met by eight.
+    if required.device == "cuda" and machine.count != required.count:
+        found.append(("count", str(required.count), str(machine.count)))
+    if machine.memory_gib < required.memory_gib:
+        found.append(("memory_gib", f"at least {required.memory_gib}", str(machine.memory_gib)))
+    if machine.cores < required.threads:
+        found.append(("threads", str(required.threads), f"{machine.cores} cores"))
+    return found
+
+
+def apply(required: Requirement) -> None:
+    """Sets threads, precision and determinism in torch as the profile says; call before the first operation."""
+    os.environ.setdefault("CUBLAS_WORKSPACE_CONFIG", ":4096:8")
+    import torch
+
+    torch.set_num_threads(required.threads)
+    torch.use_deterministic_algorithms(required.deterministic)
+    torch.backends.cudnn.benchmark = not required.deterministic
+    torch.backends.cudnn.allow_tf32 = required.precision != "float32"
+    torch.set_float32_matmul_precision("highest" if required.precision == "float32" else "high")

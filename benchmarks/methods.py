@@ -1,0 +1,68 @@
+"""Methods, tasks and families, found by the place of their files; importing this module imports none of them."""
+
+import ast
+import importlib
+from dataclasses import dataclass
+from pathlib import Path
+from types import ModuleType
+from typing import Any
+
+from benchmarks.errors import InputError
+
+NOT_FAMILIES = {"common", "networks"}
+
+
+@dataclass(frozen=True)
+class Method:
+    """A file `implementations/<family>/<name>.py`."""
+
+    name: str
+    family: str
+    path: Path
+
+    def module(self) -> ModuleType:
+        """The method's module; for neural families this imports torch."""
+        return importlib.import_module(f"implementations.{self.family}.{self.name}")
+
+    def settings_fields(self) -> list[str]:
+        """Names of the fields of its `Settings`, read without importing it."""
+        for node in ast.parse(self.path.read_text()).body:
+            if isinstance(node, ast.ClassDef) and node.name == "Settings":
+                return [item.target.id for item in node.body if isinstance(item, ast.AnnAssign) and isinstance(item.target, ast.Name)]
+        return []
+
+
+def all_methods(root: Path = Path()) -> dict[str, Method]:
+    """Every method by name, sorted.
+
+    Raises:
+        InputError: two families hold a method of the same name.
+    """
+    methods: dict[str, Method] = {}
+    for path in sorted((root / "implementations").glob("*/*.py")):
+        family = path.parent.name
+        if path.name == "__init__.py" or family in NOT_FAMILIES:
+            continue
+        if path.stem in methods:
+            raise InputError(f"{path}: {methods[path.stem].path} has that name too; method names are unique, rename one")
+        methods[path.stem] = Method(path.stem, family, path)
+    return dict(sorted(methods.items()))
+
+
+def families(root: Path = Path()) -> list[str]:
+    """Families that have methods, sorted."""
+    return sorted({method.family for method in all_methods(root).values()})
+
+
+def find_method(name: str, root: Path = Path()) -> Method:
+    """Raises InputError that lists the methods, if there is none of that name."""
+    methods = all_methods(root)
+    if name not in methods:
+        raise InputError(f"method {name}: no file implementations/<family>/{name}.py; there are {', '.join(methods)}")
+    return methods[name]
+
+
+def tasks(family: str) -> dict[str, Any]:
+    """Tasks of a family by name: the `TASKS` that its tasks.py makes."""
+    module = importlib.import_module(f"benchmarks.families.{family}.tasks")
+    return {task.name: task for task in module.TASKS}

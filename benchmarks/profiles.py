@@ -1,0 +1,263 @@
+"""Profiles: a hardware requirement and the budget of every entry; and the params.yaml composed of one of them."""
+
+import re
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Annotated, Any, Literal, get_type_hints
+
+import yaml
+from pydantic import Field, JsonValue, StringConstraints, TypeAdapter, ValidationError, model_validator
+
+from benchmarks.errors import InputError, input_error
+from benchmarks.hardware import Requirement
+from benchmarks.methods import Method, all_methods, tasks
+from benchmarks.typed_files import Typed, digest, load, write_text
+
+FOLDER = Path("benchmarks/profiles")
+PARAMS = Path("params.yaml")
+
+# DVC breaks or drops stages silently on other characters (`-` joins axes, `@` separates them).
+Name = Annotated[str, StringConstraints(pattern=r"^[a-z0-9_]+$")]
+Tier = Literal["smoke", "short", "paper"]
+Seed = Annotated[int, Field(ge=0, lt=2**31)]
+
+STAGE_SETTINGS = ("steps", "validate_every")
+
+
+class Entry(Typed):
+    """A method with settings on a task."""
+
+    method: Name
+    task: Name
+    seeds: list[Seed] = Field(min_length=1)
+    tier: Tier | None = None  # None: the profile's
+    settings: dict[Name, JsonValue] = {}
+    steps: int | None = Field(default=None, ge=1)  # optimiser steps; None for what is not trained
+    validate_every: int | None = Field(default=None, ge=1)  # steps
+    samples: int = Field(ge=1)  # drawn at evaluation
+    timeout_minutes: float | None = Field(default=None, gt=0)  # of one training run
+    needs: list[Name] = []  # entries it starts from
+
+    @model_validator(mode="after")
+    def _consistent(self) -> "Entry":
+        if len(set(self.seeds)) != len(self.seeds):
+            raise ValueError("seeds must differ from each other")
+        if (self.steps is None) != (self.validate_every is None):
+            raise ValueError("steps and validate_every come together")
+        if reserved := set(self.settings) & set(STAGE_SETTINGS):
+            raise ValueError(f"{sorted(reserved)[0]} stands beside settings, not in it")
+        return self
+
+
+class Profile(Typed):
+    """One file of `benchmarks/profiles/`."""
+
+    profile: Name
+    tier: Tier
+    hardware: Requirement
+    entries: dict[Name, Entry] = Field(min_length=1)
+
+    def tier_of(self, entry: str) -> Tier:
+        return self.entries[entry].tier or self.tier
+
+
+class Run(Typed):
+    """An entry with one seed: an item of `runs.<family>` of params.yaml."""
+
+    profile: Name
+    entry: Name
+    method: Name
+    task: Name
+    seed: int
+
+
+class Evaluation(Typed):
+    """An entry to evaluate: an item of `evaluations.<family>` of params.yaml."""
+
+    profile: Name
+    entry: Name
+    method: Name
+    task: Name
+
+
+class ComposedEntry(Typed):
+    """What stages read of an entry; `settings` decides its training, the rest its evaluation and its place in tables."""
+
+    method: Name
+    task: Name
+    tier: Tier
+    seeds: list[Seed]
+    samples: int
+    timeout_minutes: float | None
+    needs: list[Name]
+    settings: dict[Name, JsonValue]
+
+    def method_settings(self) -> dict[str, JsonValue]:
+        """The settings without what the training stage takes for itself."""
+        return {name: value for name, value in self.settings.items() if name not in STAGE_SETTINGS}
+
+
+class ComposedFor(Typed):
+    profile: Name
+    hash: str
+
+
+class Params(Typed):
+    """params.yaml: one profile, laid out for DVC."""
+
+    profile: Name
+    composed_for: ComposedFor
+    hardware: Requirement
+    datasets: list[Name]
+    runs: dict[Name, dict[Name, Run]]
+    evaluations: dict[Name, dict[Name, Evaluation]]
+    entries: dict[Name, ComposedEntry]
+
+    def settings_hash(self, entry: str) -> str:
+        """Identity of what decides an entry's numbers, seeds aside: settings, samples, task, hardware flags."""
+        composed = self.entries[entry].model_dump(exclude={"seeds", "timeout_minutes"})
+        return digest({"entry": composed, "hardware": self.hardware.model_dump()})
+
+
+def names(root: Path = Path()) -> list[str]:
+    """Profiles at hand, sorted."""
+    return sorted(path.stem for path in (root / FOLDER).glob("*.yaml"))
+
+
+def read(name: str, root: Path = Path()) -> Profile:
+    """A profile, checked against the methods and tasks at hand.
+
+    Raises:
+        InputError: unknown profile; malformed file; unknown method, task, setting or need.
+    """
+    if not re.fullmatch(r"[a-z0-9_]+", name) or name not in names(root):
+        raise InputError(f"profile {name}: no file {FOLDER}/{name}.yaml; there are {', '.join(names(root))}")
+    path = FOLDER / f"{name}.yaml"
+    profile = load(root / path, Profile)
+    if profile.profile != name:
+        raise input_error(path, "profile", profile.profile, f"must be the file's name, {name}")
+    methods = all_methods(root)
+    for entry_name, entry in profile.entries.items():
+        _check(path, f"entries.{entry_name}", entry, methods, profile.entries)
+    return profile
+
+
+def _check(path: Path, field: str, entry: Entry, methods: Mapping[str, Method], entries: Mapping[str, Entry]) -> None:
+    if entry.method not in methods:
+        raise input_error(path, f"{field}.method", entry.method, f"the methods are {', '.join(methods)}")
+    method = methods[entry.method]
+    known_tasks = tasks(method.family)
+    if entry.task not in known_tasks:
+        raise input_error(path, f"{field}.task", entry.task, f"tasks of {method.family} are {', '.join(known_tasks)}")
+    allowed = method.settings_fields()
+    for setting in entry.settings:
+        if setting not in allowed:
+            raise input_error(path, f"{field}.settings.{setting}", setting, f"settings of {method.name}: {', '.join(allowed)}")
+    for need in entry.needs:
+        if need not in entries:
+            raise input_error(path, f"{field}.needs", need, f"entries of this profile are {', '.join(entries)}")
+
+
+def compose(profile: Profile, root: Path = Path()) -> Params:
+    """The parameters of a profile: entries sorted, so that branches adding entries touch different lines."""
+    methods = all_methods(root)
+    runs: dict[str, dict[str, Run]] = {}
+    evaluations: dict[str, dict[str, Evaluation]] = {}
+    datasets: set[str] = set()
+    entries: dict[str, ComposedEntry] = {}
+    for family in sorted({method.family for method in methods.values()}):
+        runs[family], evaluations[family] = {}, {}
+    for name, entry in sorted(profile.entries.items()):
+        family = methods[entry.method].family
+        where = {"profile": profile.profile, "entry": name, "method": entry.method, "task": entry.task}
+        evaluations[family][f"{profile.profile}_{name}"] = Evaluation(**where)
+        if entry.steps is not None:
+            for seed in entry.seeds:
+                runs[family][f"{profile.profile}_{name}_s{seed}"] = Run(**where, seed=seed)
+        if dataset := tasks(family)[entry.task].dataset:
+            datasets.add(dataset)
+        budget = {"steps": entry.steps, "validate_every": entry.validate_every} if entry.steps is not None else {}
+        entries[name] = ComposedEntry(
+            method=entry.method,
+            task=entry.task,
+            tier=profile.tier_of(name),
+            seeds=entry.seeds,
+            samples=entry.samples,
+            timeout_minutes=entry.timeout_minutes,
+            needs=entry.needs,
+            settings={**entry.settings, **budget},
+        )
+    return Params(
+        profile=profile.profile,
+        composed_for=ComposedFor(profile=profile.profile, hash=digest(profile.model_dump())),
+        hardware=profile.hardware,
+        datasets=sorted(datasets),
+        runs=runs,
+        evaluations=evaluations,
+        entries=entries,
+    )
+
+
+def write_params(params: Params, path: Path = PARAMS) -> None:
+    """Writes params.yaml, whole or not at all."""
+    head = "# Composed by `claimbench profile NAME` from benchmarks/profiles/; edit there and compose again.\n"
+    write_text(path, head + yaml.safe_dump(params.model_dump(), sort_keys=False, default_flow_style=False, width=1000))
+
+
+def read_params(root: Path = Path()) -> Params:
+    """params.yaml as it stands, edits of `dvc exp run -S` included.
+
+    Raises:
+        InputError: malformed; the profile switched without composing; the profile's file edited since.
+    """
+    path = PARAMS
+    params = load(root / path, Params)
+    if params.profile != params.composed_for.profile:
+        raise input_error(
+            path,
+            "profile",
+            params.profile,
+            f"the file was composed for {params.composed_for.profile}; run: claimbench profile {params.profile}",
+        )
+    if digest(read(params.profile, root).model_dump()) != params.composed_for.hash:
+        raise InputError(
+            f"{path}: composed_for.hash: {FOLDER}/{params.profile}.yaml has been edited since; "
+            f"run: claimbench profile {params.profile}"
+        )
+    return params
+
+
+def modified_entries(params: Params, root: Path = Path()) -> set[str]:
+    """Entries whose parameters are not those of the profile's file (edited by `dvc exp run -S`)."""
+    composed = compose(read(params.profile, root), root)
+    return {
+        name
+        for name in params.entries
+        if name not in composed.entries
+        or params.entries[name] != composed.entries[name]
+        or params.hardware != composed.hardware
+    }
+
+
+def run_of(params: Params, entry: str) -> ComposedEntry:
+    """Raises InputError that lists the entries of the profile, if `entry` is none of them."""
+    if entry not in params.entries:
+        raise InputError(f"entry {entry}: not in profile {params.profile}; it has {', '.join(params.entries)}")
+    return params.entries[entry]
+
+
+def typed_settings(method: Method, given: Mapping[str, JsonValue], where: str) -> Any:
+    """The method's `Settings`, each value checked against the field's annotation; `where` is for the sentence only.
+
+    Raises:
+        InputError: a value of the wrong type.
+    """
+    settings_type = method.module().Settings
+    hints = get_type_hints(settings_type)
+    for name, value in given.items():
+        try:
+            TypeAdapter(hints[name]).validate_python(value, strict=True)
+        except ValidationError as error:
+            allowed = error.errors()[0]["msg"].removeprefix("Input should be ")
+            raise input_error(where, f"settings.{name}", repr(value), allowed) from None
+    return settings_type(**given)

@@ -1,0 +1,203 @@
+"""Result files: what a run measured (deterministic) and how it went (not).
+
+`results/entries/<profile>/<entry>.json` is an `EntryRecord`: same machine, lock and commit, same bytes.
+`results/receipts/<profile>/<entry>.json` is an `EntryReceipt`.
+"""
+
+import base64
+import zlib
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Literal
+
+from pydantic import Field, model_validator
+
+from benchmarks.judging.protocols import Measurement, Variant
+from benchmarks.profiles import Name, Seed, Tier
+from benchmarks.typed_files import Typed, load
+
+if TYPE_CHECKING:
+    import numpy as np
+    from numpy.typing import NDArray
+
+ENTRIES = Path("results/entries")
+RECEIPTS = Path("results/receipts")
+SCHEMA = 1
+
+Status = Literal["done", "diverged", "skipped", "failed", "timeout"]
+Direction = Literal["higher", "lower"]
+
+
+class Metric(Typed):
+    """One number; `low` and `high` are its own interval where one run gives one (a fitted slope)."""
+
+    name: Name
+    value: float | None
+    unit: str = Field(min_length=1)
+    direction: Direction
+    n: int = Field(ge=1)  # items the number is taken over
+    variant: Variant = {}
+    measurement: Measurement
+    fingerprint: str
+    low: float | None = None
+    high: float | None = None
+
+    @model_validator(mode="after")
+    def _own_fingerprint(self) -> "Metric":
+        if self.fingerprint != self.measurement.fingerprint():
+            raise ValueError(f"the fingerprint of its measurement, {self.measurement.fingerprint()}")
+        return self
+
+
+def metric(
+    name: str,
+    value: float | None,
+    unit: str,
+    direction: Direction,
+    n: int,
+    measurement: Measurement,
+    variant: Variant | None = None,
+    interval: tuple[float, float] | None = None,
+) -> Metric:
+    """A metric with its fingerprint filled in."""
+    low, high = interval if interval else (None, None)
+    return Metric(
+        name=name,
+        value=value,
+        unit=unit,
+        direction=direction,
+        n=n,
+        variant=variant or {},
+        measurement=measurement,
+        fingerprint=measurement.fingerprint(),
+        low=low,
+        high=high,
+    )
+
+
+class CurvePoint(Typed):
+    """A row of a learning curve: mean training loss since the row before, validation loss at this step."""
+
+    step: int
+    images: int
+    train: float
+    valid: float
+
+
+class Trained(Typed):
+    """What the training stage leaves beside the weights."""
+
+    status: Status
+    reason: str
+    step: int
+    best_step: int
+    curve: list[CurvePoint]
+    source: str  # hash of method and training code when training began
+
+
+class RunRecord(Typed):
+    """One seed of an entry."""
+
+    seed: Seed
+    status: Status
+    reason: str = ""
+    metrics: list[Metric] = []
+    curve: list[CurvePoint] = []
+
+    @model_validator(mode="after")
+    def _reason_where_not_done(self) -> "RunRecord":
+        if self.status != "done" and not self.reason:
+            raise ValueError("a run that is not done states its reason")
+        return self
+
+
+class Images(Typed):
+    """Grey images for the report, small enough for git: deflated bytes of a uint8 array in base 64."""
+
+    shape: list[int]
+    top: int  # the level that is drawn white
+    data: str
+
+    @staticmethod
+    def of(array: "NDArray[np.uint8]", top: int) -> "Images":
+        packed = base64.b64encode(zlib.compress(array.tobytes(), 9)).decode()
+        return Images(shape=list(array.shape), top=top, data=packed)
+
+    def array(self) -> "NDArray[np.uint8]":
+        import numpy as np
+
+        return np.frombuffer(zlib.decompress(base64.b64decode(self.data)), np.uint8).reshape(self.shape)
+
+
+class EntryRecord(Typed):
+    """All seeds and variants of an entry."""
+
+    schema_version: Literal[1] = SCHEMA
+    profile: Name
+    entry: Name
+    method: Name
+    family: Name
+    task: Name
+    tier: Tier
+    source: str  # hash of method, training and evaluation code
+    settings_hash: str
+    modified: bool = False  # made with parameters that are not the profile's
+    off_profile: bool = False  # made on hardware that the profile does not allow
+    runs: list[RunRecord] = Field(min_length=1)
+    samples: Images | None = None
+
+    @model_validator(mode="after")
+    def _one_run_a_seed(self) -> "EntryRecord":
+        if len({run.seed for run in self.runs}) != len(self.runs):
+            raise ValueError("each seed has one run")
+        return self
+
+
+class StageReceipt(Typed):
+    """How one stage of one run went."""
+
+    stage: Literal["train", "evaluate"]
+    seed: Seed | None  # None: all seeds in one stage
+    commit: str
+    dirty: bool
+    wall_seconds: float
+    cpu_seconds: float
+    peak_memory_mib: float
+    per_second: float | None  # images a second while training
+    hardware: dict[str, Any]
+    versions: dict[str, str]
+    lock_hash: str
+    determinism_asked: bool
+    determinism_achieved: bool | None  # None: not probed
+    artefacts: dict[str, str]  # path to SHA-256
+    resumed: bool = False
+    off_profile: bool = False
+    timings: dict[str, float] = {}  # seconds of named parts, such as one algorithm's share
+
+
+class EntryReceipt(Typed):
+    """Receipts of every stage of an entry."""
+
+    schema_version: Literal[1] = SCHEMA
+    profile: Name
+    entry: Name
+    stages: list[StageReceipt]
+
+
+def read_record(path: Path) -> EntryRecord:
+    """Raises InputError with one sentence when the file is not a record."""
+    return load(path, EntryRecord)
+
+
+def read_receipt(path: Path) -> EntryReceipt:
+    """Raises InputError with one sentence when the file is not a receipt."""
+    return load(path, EntryReceipt)
+
+
+def profiles_with_records(root: Path = Path()) -> list[str]:
+    """Profiles that have committed records, sorted."""
+    return sorted({path.parent.name for path in (root / ENTRIES).glob("*/*.json")})
+
+
+def records_of(profile: str, root: Path = Path()) -> list[EntryRecord]:
+    """Committed records of a profile, by entry name."""
+    return [read_record(path) for path in sorted((root / ENTRIES / profile).glob("*.json"))]

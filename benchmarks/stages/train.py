@@ -1,0 +1,212 @@
+"""Stage train: one entry, one seed -> runs/<profile>/<entry>/{models,receipts}/."""
+
+import importlib
+import math
+import shutil
+import signal
+import sys
+import time
+import traceback
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from types import FrameType
+from typing import Any
+
+from benchmarks import hardware, profiles
+from benchmarks.checkpoints import DiskCheckpoint
+from benchmarks.data.parts.dataset import load
+from benchmarks.errors import CheckFailed, InputError
+from benchmarks.methods import Method, find_method, tasks
+from benchmarks.progress import Progress
+from benchmarks.receipts import Stopwatch, file_hash, receipt
+from benchmarks.records import CurvePoint, Trained
+from benchmarks.source_hashes import source_hash
+from benchmarks.typed_files import digest, write_json
+
+RUNS = Path("runs")
+NUMERICS = Path("numerics.txt")
+FAILURES = Path(".failures")
+PROBE_STEPS = 3
+
+
+class TimeLimit(CheckFailed):
+    """The run used up its entry's timeout_minutes."""
+
+
+def model_folder(profile: str, entry: str, seed: int) -> Path:
+    return RUNS / profile / entry / "models" / f"s{seed}"
+
+
+def receipt_file(profile: str, entry: str, seed: int) -> Path:
+    return RUNS / profile / entry / "receipts" / f"s{seed}.json"
+
+
+def training_source(method: Method) -> str:
+    """Hash of a method's code and of its family's training code, as they stand now."""
+    family = Path(f"benchmarks/families/{method.family}/train.py")
+    return digest([source_hash(method.path), source_hash(family)])
+
+
+def check_hardware(required: hardware.Requirement, profile: str, off_profile: bool) -> bool:
+    """Whether the run is off profile.
+
+    Raises:
+        InputError: it is, and that was not asked for.
+    """
+    found = hardware.mismatches(required, hardware.this_machine(required.device))
+    if found and not off_profile:
+        field, needed, here = found[0]
+        raise InputError(
+            f"{profiles.FOLDER}/{profile}.yaml: hardware.{field}: this machine has {here}; the profile needs {needed}; "
+            "run on such a machine, or add --off-profile (its results will be marked)"
+        )
+    if found and any(field == "device" for field, _, _ in found):
+        raise InputError(f"{profiles.FOLDER}/{profile}.yaml: hardware.device: no {required.device} here; --off-profile cannot help")
+    return bool(found)
+
+
+def run(profile: str, entry: str, seed: int, off_profile: bool) -> None:
+    """Trains and writes the weights, how training went, and the receipt.
+
+    Raises:
+        InputError: params, profile, hardware, settings or data are not as they must be.
+        CheckFailed: the run took longer than allowed or was stopped; its checkpoint is kept.
+    """
+    stopwatch = Stopwatch()
+    params = profiles.read_params()
+    if params.profile != profile:
+        raise InputError(f"{profiles.PARAMS}: profile: found {params.profile}; this stage is of {profile}; run: claimbench profile {profile}")
+    composed = profiles.run_of(params, entry)
+    method = find_method(composed.method)
+    off = check_hardware(params.hardware, profile, off_profile)
+    hardware.apply(params.hardware)
+    settings = profiles.typed_settings(method, composed.method_settings(), f"{profiles.PARAMS}: entries.{entry}")
+    task = tasks(method.family)[composed.task]
+    data = Path("data") / task.dataset
+    images = {split: load(data, split)[0] for split in ("train", "valid")}
+    source = training_source(method)
+    identity = {
+        "entry": composed.model_dump(include={"method", "task", "settings"}),
+        "hardware": params.hardware.model_dump(),
+        "seed": seed,
+        "source": source,
+        "numerics": NUMERICS.read_text(),
+        "data": {path.name: file_hash(path) for path in sorted(data.iterdir())},
+    }
+    checkpoint = DiskCheckpoint(identity)
+    train = importlib.import_module(f"benchmarks.families.{method.family}.train").train
+
+    def fitted(steps: int, checkpoint: Any, report: Any, stop: Any) -> Any:
+        budget = {"steps": steps, "validate_every": int(str(composed.settings["validate_every"]))}
+        place = {"device": params.hardware.device, "bfloat16": params.hardware.precision == "bfloat16"}
+        return train(method.module(), settings, task, **budget, seed=seed, **place, images=images, checkpoint=checkpoint, report=report, stop=stop)
+
+    repeats = _same_weights(fitted(PROBE_STEPS, _Nowhere(), _ignore, bool), fitted(PROBE_STEPS, _Nowhere(), _ignore, bool))
+    steps = int(str(composed.settings["steps"]))
+    resumed = checkpoint.file.exists()
+    from implementations.common.fit import Interrupted
+
+    limit = composed.timeout_minutes
+    with _stopping(limit * 60 if limit else math.inf) as stop, Progress(f"{profile} {entry} s{seed}", steps, settings.batch) as progress:
+        began = time.monotonic()
+        try:
+            model, outcome = fitted(steps, checkpoint, progress.step, stop)
+        except Interrupted as error:
+            kind = TimeLimit if stop.out_of_time() else CheckFailed
+            raise kind(f"{entry} s{seed}: {error}; the checkpoint is kept, run again to go on") from None
+        rate = progress.made * settings.batch / (time.monotonic() - began)
+    folder = model_folder(profile, entry, seed)
+    shutil.rmtree(folder, ignore_errors=True)
+    folder.mkdir(parents=True)
+    import torch
+
+    torch.save(model.state_dict(), folder / "model.pt")
+    trained = Trained(
+        status=outcome.status,
+        reason=outcome.reason,
+        step=outcome.step,
+        best_step=outcome.best_step,
+        curve=[CurvePoint(**{**point, "step": int(point["step"]), "images": int(point["images"])}) for point in outcome.curve],
+        source=source,
+    )
+    write_json(folder / "trained.json", trained.model_dump())
+    made = receipt("train", seed, stopwatch, params.hardware, [folder / "model.pt"], off, rate, repeats, resumed)
+    write_json(receipt_file(profile, entry, seed), made.model_dump())
+    checkpoint.done()
+
+
+class _Nowhere:
+    """A checkpoint for runs too short to keep."""
+
+    def load(self) -> None:
+        return None
+
+    def due(self, step: int) -> bool:
+        return False
+
+    def save(self, state: dict[str, Any]) -> None:
+        raise AssertionError("a probe is never interrupted")
+
+
+def _ignore(step: int, loss: float, norm: float) -> None:
+    pass
+
+
+def _same_weights(first: Any, second: Any) -> bool:
+    """Whether two short runs ended with the same bits: the determinism that was achieved."""
+    import torch
+
+    one, other = first[0].state_dict(), second[0].state_dict()
+    return all(torch.equal(one[name], other[name]) for name in one)
+
+
+class _Stop:
+    """Asked after each step whether to stop: a signal came, or the time is over."""
+
+    def __init__(self, seconds: float):
+        self.deadline, self.signals = time.monotonic() + seconds, 0
+
+    def out_of_time(self) -> bool:
+        return time.monotonic() >= self.deadline
+
+    def __call__(self) -> bool:
+        return self.signals > 0 or self.out_of_time()
+
+
+@contextmanager
+def _stopping(seconds: float) -> Iterator[_Stop]:
+    """SIGINT and SIGTERM ask for a checkpoint and a clean exit; a second signal ends at once."""
+    stop = _Stop(seconds)
+
+    def ask(number: int, frame: FrameType | None) -> None:
+        if stop.signals:
+            sys.exit(128 + number)
+        stop.signals += 1
+
+    before = {number: signal.signal(number, ask) for number in (signal.SIGINT, signal.SIGTERM)}
+    try:
+        yield stop
+    finally:
+        for number, handler in before.items():
+            signal.signal(number, handler)
+
+
+@contextmanager
+def noting_failure(profile: str, entry: str, seed: int | None) -> Iterator[None]:
+    """Keeps a note of a run that ended badly, for `claimbench collect --partial`; one that ends well removes it."""
+    file = FAILURES / profile / (f"{entry}.json" if seed is None else f"{entry}_s{seed}.json")
+    try:
+        yield
+    except InputError:
+        raise
+    except CheckFailed as error:
+        status = "timeout" if isinstance(error, TimeLimit) else "failed"
+        write_json(file, {"entry": entry, "seed": seed, "status": status, "reason": str(error)})
+        raise
+    except Exception as error:
+        reason = f"{type(error).__name__}: {error}"
+        write_json(file, {"entry": entry, "seed": seed, "status": "failed", "reason": reason})
+        traceback.print_exc()
+        raise CheckFailed(f"{entry}: {reason}") from error
+    file.unlink(missing_ok=True)

@@ -1,0 +1,32 @@
+"""Multilayer perceptron: the plain network, with no knowledge of any method."""
+
+import math
+
+import torch
+from torch import nn
+
+
+def linear(inputs: int, outputs: int, generator: torch.Generator) -> nn.Linear:
+    """Affine layer with torch's default law, U(-1/sqrt(inputs), 1/sqrt(inputs)), drawn from `generator`.
+
+    On the meta device nothing is drawn, so parameter counts cost no memory.
+    """
+    layer = nn.utils.skip_init(nn.Linear, inputs, outputs, device=torch.get_default_device())
+    if not layer.weight.is_meta:
+        bound = 1.0 / math.sqrt(inputs)
+        with torch.no_grad():
+            layer.weight.uniform_(-bound, bound, generator=generator)
+            layer.bias.uniform_(-bound, bound, generator=generator)
+    return layer
+
+
+def mlp(inputs: int, outputs: int, hidden_units: int, hidden_layers: int, generator: torch.Generator) -> nn.Sequential:
+    """Rectified hidden layers and a linear output: (..., inputs) -> (..., outputs).
+
+    Parameters: (inputs + 1) h + (layers - 1)(h + 1) h + (h + 1) outputs for h hidden units.
+    """
+    widths = [inputs] + [hidden_units] * hidden_layers
+    layers: list[nn.Module] = []
+    for before, after in zip(widths[:-1], widths[1:], strict=True):
+        layers += [linear(before, after, generator), nn.ReLU()]
+    return nn.Sequential(*layers, linear(widths[-1], outputs, generator))
