@@ -20,7 +20,7 @@ ROOT = Path(".checkpoints")
 class DiskCheckpoint:
     """The `Checkpoint` that `fit` is given. Saves at most every `seconds`, and whenever it is asked to."""
 
-    def __init__(self, identity: dict[str, Any], seconds: float = 30.0, root: Path = ROOT):
+    def __init__(self, identity: dict[str, Any], seconds: float = 60.0, root: Path = ROOT):
         """Takes the folder's lock.
 
         Raises:

@@ -94,7 +94,9 @@ def evaluate(name: ProfileArgument, entry: EntryArgument, off_profile: OffProfil
 @app.command()
 def collect(
     name: ProfileArgument,
-    partial: Annotated[bool, typer.Option("--partial", help="show what is at hand, failures too; write nothing")] = False,
+    partial: Annotated[
+        bool, typer.Option("--partial", help="show what is at hand, failures too; write nothing")
+    ] = False,
 ) -> None:
     """Stage: bring evaluations together in results/entries and results/receipts."""
     from benchmarks.stages import collect as stage
@@ -144,7 +146,9 @@ def explain(claim: Annotated[str, typer.Argument(help="id of a claim")]) -> None
 
 @app.command()
 def verify(
-    rerun: Annotated[bool, typer.Option("--rerun", help="evaluate the models at hand again, within stated tolerances")] = False,
+    rerun: Annotated[
+        bool, typer.Option("--rerun", help="evaluate the models at hand again, within stated tolerances")
+    ] = False,
 ) -> None:
     """Hash artefacts again and rebuild every table and report from the records; say which byte differs."""
     from benchmarks.stages import verify as stage

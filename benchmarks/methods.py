@@ -28,7 +28,11 @@ class Method:
         """Names of the fields of its `Settings`, read without importing it."""
         for node in ast.parse(self.path.read_text()).body:
             if isinstance(node, ast.ClassDef) and node.name == "Settings":
-                return [item.target.id for item in node.body if isinstance(item, ast.AnnAssign) and isinstance(item.target, ast.Name)]
+                return [
+                    item.target.id
+                    for item in node.body
+                    if isinstance(item, ast.AnnAssign) and isinstance(item.target, ast.Name)
+                ]
         return []
 
 
@@ -44,7 +48,9 @@ def all_methods(root: Path = Path()) -> dict[str, Method]:
         if path.name == "__init__.py" or family in NOT_FAMILIES:
             continue
         if path.stem in methods:
-            raise InputError(f"{path}: {methods[path.stem].path} has that name too; method names are unique, rename one")
+            raise InputError(
+                f"{path}: {methods[path.stem].path} has that name too; method names are unique, rename one"
+            )
         methods[path.stem] = Method(path.stem, family, path)
     return dict(sorted(methods.items()))
 

@@ -67,7 +67,7 @@ class Run(Typed):
     profile: Name
     entry: Name
     method: Name
-    task: Name
+    dataset: Name | None
     seed: int
 
 
@@ -77,7 +77,7 @@ class Evaluation(Typed):
     profile: Name
     entry: Name
     method: Name
-    task: Name
+    dataset: Name | None
 
 
 class ComposedEntry(Typed):
@@ -152,7 +152,9 @@ def _check(path: Path, field: str, entry: Entry, methods: Mapping[str, Method], 
     allowed = method.settings_fields()
     for setting in entry.settings:
         if setting not in allowed:
-            raise input_error(path, f"{field}.settings.{setting}", setting, f"settings of {method.name}: {', '.join(allowed)}")
+            raise input_error(
+                path, f"{field}.settings.{setting}", setting, f"settings of {method.name}: {', '.join(allowed)}"
+            )
     for need in entry.needs:
         if need not in entries:
             raise input_error(path, f"{field}.needs", need, f"entries of this profile are {', '.join(entries)}")
@@ -169,13 +171,14 @@ def compose(profile: Profile, root: Path = Path()) -> Params:
         runs[family], evaluations[family] = {}, {}
     for name, entry in sorted(profile.entries.items()):
         family = methods[entry.method].family
-        where = {"profile": profile.profile, "entry": name, "method": entry.method, "task": entry.task}
+        dataset = tasks(family)[entry.task].dataset
+        if dataset is not None:
+            datasets.add(dataset)
+        where = {"profile": profile.profile, "entry": name, "method": entry.method, "dataset": dataset}
         evaluations[family][f"{profile.profile}_{name}"] = Evaluation(**where)
         if entry.steps is not None:
             for seed in entry.seeds:
                 runs[family][f"{profile.profile}_{name}_s{seed}"] = Run(**where, seed=seed)
-        if dataset := tasks(family)[entry.task].dataset:
-            datasets.add(dataset)
         budget = {"steps": entry.steps, "validate_every": entry.validate_every} if entry.steps is not None else {}
         entries[name] = ComposedEntry(
             method=entry.method,

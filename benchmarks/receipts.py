@@ -30,7 +30,9 @@ def commit() -> tuple[str, bool]:
     try:
         head = _git("rev-parse", "HEAD")
         # What the pipeline itself writes is no edit.
-        changed = _git("status", "--porcelain", "--", "benchmarks", "implementations", "params.yaml", "requirements.lock")
+        changed = _git(
+            "status", "--porcelain", "--", "benchmarks", "implementations", "params.yaml", "requirements.lock"
+        )
     except (OSError, subprocess.SubprocessError):
         return "unknown", True
     edits = [line for line in changed.splitlines() if not line.endswith("dvc.lock")]

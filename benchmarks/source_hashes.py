@@ -28,7 +28,9 @@ def closure(path: Path, root: Path = Path()) -> list[Path]:
         if current in seen:
             continue
         seen.add(current)
-        waiting += [init for parent in current.relative_to(root).parents if (init := root / parent / "__init__.py").is_file()]
+        waiting += [
+            init for parent in current.relative_to(root).parents if (init := root / parent / "__init__.py").is_file()
+        ]
         for module in _tree(current, current.stat().st_mtime_ns)[1]:
             waiting += _files(module, root)
     return sorted(seen)

@@ -56,5 +56,7 @@ def describe(variant: Mapping[str, Value]) -> str:
 
     A field called algorithm or sampler speaks for itself; of the others, field and value are written.
     """
-    parts = [str(value) if field in ("algorithm", "sampler") else f"{field} {value}" for field, value in variant.items()]
+    parts = [
+        str(value) if field in ("algorithm", "sampler") else f"{field} {value}" for field, value in variant.items()
+    ]
     return ", ".join(parts) or "default"

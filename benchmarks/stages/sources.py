@@ -17,7 +17,8 @@ def wanted(root: Path = Path()) -> dict[Path, Path]:
             if (path := family / f"{stage}.py").exists():
                 files[Path("stages") / f"{stage}_{family.name}.txt"] = path
     for stage in ("features", "collect", "judge", "report"):
-        files[Path("stages") / f"{stage}.txt"] = root / f"benchmarks/stages/{stage}.py"
+        if (path := root / f"benchmarks/stages/{stage}.py").exists():
+            files[Path("stages") / f"{stage}.txt"] = path
     for path in sorted((root / "benchmarks/data").glob("*.py")):
         if path.name != "__init__.py":
             files[Path("data") / f"{path.stem}.txt"] = path

@@ -62,7 +62,9 @@ def check_hardware(required: hardware.Requirement, profile: str, off_profile: bo
             "run on such a machine, or add --off-profile (its results will be marked)"
         )
     if found and any(field == "device" for field, _, _ in found):
-        raise InputError(f"{profiles.FOLDER}/{profile}.yaml: hardware.device: no {required.device} here; --off-profile cannot help")
+        raise InputError(
+            f"{profiles.FOLDER}/{profile}.yaml: hardware.device: no {required.device} here; --off-profile cannot help"
+        )
     return bool(found)
 
 
@@ -76,7 +78,9 @@ def run(profile: str, entry: str, seed: int, off_profile: bool) -> None:
     stopwatch = Stopwatch()
     params = profiles.read_params()
     if params.profile != profile:
-        raise InputError(f"{profiles.PARAMS}: profile: found {params.profile}; this stage is of {profile}; run: claimbench profile {profile}")
+        raise InputError(
+            f"{profiles.PARAMS}: profile: found {params.profile}; this stage is of {profile}; run: claimbench profile {profile}"
+        )
     composed = profiles.run_of(params, entry)
     method = find_method(composed.method)
     off = check_hardware(params.hardware, profile, off_profile)
@@ -100,15 +104,31 @@ def run(profile: str, entry: str, seed: int, off_profile: bool) -> None:
     def fitted(steps: int, checkpoint: Any, report: Any, stop: Any) -> Any:
         budget = {"steps": steps, "validate_every": int(str(composed.settings["validate_every"]))}
         place = {"device": params.hardware.device, "bfloat16": params.hardware.precision == "bfloat16"}
-        return train(method.module(), settings, task, **budget, seed=seed, **place, images=images, checkpoint=checkpoint, report=report, stop=stop)
+        return train(
+            method.module(),
+            settings,
+            task,
+            **budget,
+            seed=seed,
+            **place,
+            images=images,
+            checkpoint=checkpoint,
+            report=report,
+            stop=stop,
+        )
 
-    repeats = _same_weights(fitted(PROBE_STEPS, _Nowhere(), _ignore, bool), fitted(PROBE_STEPS, _Nowhere(), _ignore, bool))
+    repeats = _same_weights(
+        fitted(PROBE_STEPS, _Nowhere(), _ignore, bool), fitted(PROBE_STEPS, _Nowhere(), _ignore, bool)
+    )
     steps = int(str(composed.settings["steps"]))
     resumed = checkpoint.file.exists()
     from implementations.common.fit import Interrupted
 
     limit = composed.timeout_minutes
-    with _stopping(limit * 60 if limit else math.inf) as stop, Progress(f"{profile} {entry} s{seed}", steps, settings.batch) as progress:
+    with (
+        _stopping(limit * 60 if limit else math.inf) as stop,
+        Progress(f"{profile} {entry} s{seed}", steps, settings.batch) as progress,
+    ):
         began = time.monotonic()
         try:
             model, outcome = fitted(steps, checkpoint, progress.step, stop)
@@ -127,7 +147,10 @@ def run(profile: str, entry: str, seed: int, off_profile: bool) -> None:
         reason=outcome.reason,
         step=outcome.step,
         best_step=outcome.best_step,
-        curve=[CurvePoint(**{**point, "step": int(point["step"]), "images": int(point["images"])}) for point in outcome.curve],
+        curve=[
+            CurvePoint(**{**point, "step": int(point["step"]), "images": int(point["images"])})
+            for point in outcome.curve
+        ],
         source=source,
     )
     write_json(folder / "trained.json", trained.model_dump())

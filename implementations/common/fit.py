@@ -42,7 +42,7 @@ class Plan:
 
 @dataclass
 class Fitted:
-    """The outcome; `model` holds the weights of the best validation, on `done` and on `diverged` alike."""
+    """How training ended; the model then holds the weights of the best validation, diverged or not."""
 
     status: Literal["done", "diverged"]
     reason: str
@@ -145,15 +145,16 @@ def fit(
 
     for step in range(start + 1, plan.steps + 1):
         optimiser.zero_grad(set_to_none=True)
-        value = loss(batches.next())
-        value.backward()
-        norm = nn.utils.clip_grad_norm_(model.parameters(), plan.gradient_clip or math.inf)
-        if not (math.isfinite(float(value)) and math.isfinite(float(norm))):
-            what = "loss" if not math.isfinite(float(value)) else "gradient"
+        tensor = loss(batches.next())
+        tensor.backward()
+        value = float(tensor.detach())
+        norm = float(nn.utils.clip_grad_norm_(model.parameters(), plan.gradient_clip or math.inf))
+        if not (math.isfinite(value) and math.isfinite(norm)):
+            what = "gradient" if math.isfinite(value) else "loss"
             return ended("diverged", f"the {what} is not finite at step {step}; last finite loss {last:.6g}", step)
         optimiser.step()
-        last = float(value.detach())
-        total += last
+        last = value
+        total += value
         if average:
             average.update(model, plan.batch)
         if step % plan.validate_every == 0 or step == plan.steps:
@@ -165,7 +166,7 @@ def fit(
             if valid < best["valid"]:
                 best = {"step": step, "valid": valid, "weights": weights}
             total = 0.0
-        report(step, last, float(norm))
+        report(step, value, norm)
         if stop():
             save(step)
             raise Interrupted(f"stopped at step {step} of {plan.steps}")

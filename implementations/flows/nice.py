@@ -86,7 +86,9 @@ def build(settings: Settings, dimensions: int, generator: torch.Generator) -> Ni
 def optimiser(model: nn.Module, settings: Settings) -> torch.optim.Optimizer:
     """Adam as in section 5.1."""
     betas = (settings.beta1, settings.beta2)
-    return torch.optim.Adam(model.parameters(), lr=settings.learning_rate, betas=betas, eps=settings.epsilon, fused=True)
+    return torch.optim.Adam(
+        model.parameters(), lr=settings.learning_rate, betas=betas, eps=settings.epsilon, fused=True
+    )
 
 
 def loss(model: Nice, x: Tensor, generator: torch.Generator) -> Tensor:

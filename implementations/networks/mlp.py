@@ -1,5 +1,6 @@
 """Multilayer perceptron: the plain network, with no knowledge of any method."""
 
+import itertools
 import math
 
 import torch
@@ -11,7 +12,7 @@ def linear(inputs: int, outputs: int, generator: torch.Generator) -> nn.Linear:
 
     On the meta device nothing is drawn, so parameter counts cost no memory.
     """
-    layer = nn.utils.skip_init(nn.Linear, inputs, outputs, device=torch.get_default_device())
+    layer: nn.Linear = nn.utils.skip_init(nn.Linear, inputs, outputs, device=torch.get_default_device())
     if not layer.weight.is_meta:
         bound = 1.0 / math.sqrt(inputs)
         with torch.no_grad():
@@ -27,6 +28,6 @@ def mlp(inputs: int, outputs: int, hidden_units: int, hidden_layers: int, genera
     """
     widths = [inputs] + [hidden_units] * hidden_layers
     layers: list[nn.Module] = []
-    for before, after in zip(widths[:-1], widths[1:], strict=True):
+    for before, after in itertools.pairwise(widths):
         layers += [linear(before, after, generator), nn.ReLU()]
     return nn.Sequential(*layers, linear(widths[-1], outputs, generator))

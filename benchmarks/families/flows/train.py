@@ -50,17 +50,15 @@ def train(
         own = torch_generator(seed, "validation noise", device)
         total = 0.0
         with torch.no_grad():
-            for batch in valid_set.split(VALIDATION_BATCH):
+            for batch in torch.split(valid_set, VALIDATION_BATCH):
                 x = dequantise(batch, task.levels, own)
                 total -= float(model.log_prob(x).double().sum())  # type: ignore[operator]
         return total / len(valid_set)
 
     plan = Plan(len(train_set), settings.batch, steps, validate_every, settings.gradient_clip, settings.ema_half_life)
     order = torch_generator(seed, "order of examples")
-    fitted = fit(
-        model, method.optimiser(model, settings), loss, validate, plan, order, {"noise": noise}, checkpoint, report, stop
-    )
-    return model, fitted
+    optimiser = method.optimiser(model, settings)
+    return model, fit(model, optimiser, loss, validate, plan, order, {"noise": noise}, checkpoint, report, stop)
 
 
 def flat_levels(images: NDArray[np.uint8], device: str) -> Tensor:

@@ -47,7 +47,9 @@ def evaluate(
             counted: dict[str, Any] = {"instances": f"heights uniform on 0..{task.largest}, n = {length}"}
             rows.append(Measured("looks", count, "looks", "lower", 1, counted, {**variant, "n": length}))
         slope = log_log_slope(task.lengths, looks)
-        study: dict[str, Any] = {"instances": f"heights uniform on 0..{task.largest}, n = {task.lengths[0]}..{task.lengths[-1]}"}
+        study: dict[str, Any] = {
+            "instances": f"heights uniform on 0..{task.largest}, n = {task.lengths[0]}..{task.lengths[-1]}"
+        }
         interval = (slope.low, slope.high)
         rows.append(Measured("cost_exponent", slope.mean, "power of n", "lower", len(looks), study, variant, interval))
     return rows, seconds

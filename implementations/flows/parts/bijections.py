@@ -64,6 +64,6 @@ class Chain(nn.Module):
     def inverse(self, y: Tensor) -> tuple[Tensor, Tensor]:
         total = y.new_zeros(len(y))
         for bijection in reversed(self.bijections):
-            y, logdet = bijection.inverse(y)
+            y, logdet = bijection.inverse(y)  # type: ignore[operator]  # modules type as Tensor | Module
             total = total + logdet
         return y, total
