@@ -1,0 +1,1 @@
+"""Data sets: every file directly in this folder is one."""

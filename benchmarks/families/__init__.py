@@ -1,0 +1,1 @@
+"""One folder a family: its tasks, training, evaluation and DVC stages."""

@@ -1,0 +1,1 @@
+"""One table model, three renderers, figures."""

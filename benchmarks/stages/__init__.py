@@ -1,0 +1,1 @@
+"""One module a command; each only parses, calls and writes."""

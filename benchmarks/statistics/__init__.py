@@ -1,0 +1,1 @@
+"""Pure functions on numbers; maths.md explains each."""

@@ -1,0 +1,1 @@
+"""Evaluation of a flow: exact likelihood, checks of invertibility and of the log-determinant, samples."""
