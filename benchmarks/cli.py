@@ -1,4 +1,4 @@
-"""`claimbench <verb>`: each command parses, calls a stage or a domain module, prints. Nothing heavy is imported here."""
+"""`claimbench <verb>`: each command parses, calls a stage or a domain module, prints. It imports nothing heavy."""
 
 import sys
 from typing import Annotated
@@ -113,11 +113,13 @@ def judge() -> None:
 
 
 @app.command()
-def report() -> None:
+def report(
+    summary: Annotated[bool, typer.Option("--summary", help="only print the verdicts and the page's path")] = False,
+) -> None:
     """Stage: pages and figures of every profile that has tables, into reports/."""
     from benchmarks.stages import report as stage
 
-    stage.run()
+    stage.tell() if summary else stage.run()
 
 
 @app.command()

@@ -7,7 +7,7 @@ import subprocess
 from dataclasses import asdict, dataclass
 from typing import Any, Literal
 
-from pydantic import Field
+from pydantic import Field, field_validator
 
 from benchmarks.typed_files import Typed
 
@@ -22,6 +22,15 @@ class Requirement(Typed):
     threads: int = Field(default=1, ge=1)
     precision: Literal["float32", "tf32", "bfloat16"] = "float32"  # of matrix products while training
     deterministic: bool = True
+
+    @field_validator("name")
+    @classmethod
+    def _is_pattern(cls, name: str) -> str:
+        try:
+            re.compile(name)
+        except re.error as error:
+            raise ValueError(f"a regular expression is needed ({error})") from None
+        return name
 
 
 @dataclass(frozen=True)

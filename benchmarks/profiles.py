@@ -81,7 +81,7 @@ class Evaluation(Typed):
 
 
 class ComposedEntry(Typed):
-    """What stages read of an entry; `settings` decides its training, the rest its evaluation and its place in tables."""
+    """What stages read of an entry; `settings` decides its training, the rest its evaluation and its tables."""
 
     method: Name
     task: Name
@@ -131,6 +131,7 @@ def read(name: str, root: Path = Path()) -> Profile:
         InputError: unknown profile; malformed file; unknown method, task, setting or need.
     """
     if not re.fullmatch(r"[a-z0-9_]+", name) or name not in names(root):
+        name = name if name.isprintable() else repr(name)
         raise InputError(f"profile {name}: no file {FOLDER}/{name}.yaml; there are {', '.join(names(root))}")
     path = FOLDER / f"{name}.yaml"
     profile = load(root / path, Profile)
@@ -253,11 +254,13 @@ def typed_settings(method: Method, given: Mapping[str, JsonValue], where: str) -
     """The method's `Settings`, each value checked against the field's annotation; `where` is for the sentence only.
 
     Raises:
-        InputError: a value of the wrong type.
+        InputError: an unknown setting or a value of the wrong type.
     """
     settings_type = method.module().Settings
     hints = get_type_hints(settings_type)
     for name, value in given.items():
+        if name not in hints:
+            raise input_error(where, f"settings.{name}", name, f"settings of {method.name}: {', '.join(hints)}")
         try:
             TypeAdapter(hints[name]).validate_python(value, strict=True)
         except ValidationError as error:

@@ -6,6 +6,7 @@
 
 import base64
 import zlib
+from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
@@ -21,17 +22,24 @@ if TYPE_CHECKING:
 
 ENTRIES = Path("results/entries")
 RECEIPTS = Path("results/receipts")
-SCHEMA = 1
 
 Status = Literal["done", "diverged", "skipped", "failed", "timeout"]
 Direction = Literal["higher", "lower"]
+
+
+Numbers = float | list[float] | list[list[float]] | list[list[list[float]]]
+
+
+def flat(numbers: float | Sequence[Any]) -> list[float]:
+    """A number or a nested list of numbers, row by row."""
+    return [x for item in numbers for x in flat(item)] if isinstance(numbers, Sequence) else [float(numbers)]
 
 
 class Metric(Typed):
     """One number; `low` and `high` are its own interval where one run gives one (a fitted slope)."""
 
     name: Name
-    value: float | None
+    value: Numbers | None  # nested lists for a table of numbers, such as the values of a grid
     unit: str = Field(min_length=1)
     direction: Direction
     n: int = Field(ge=1)  # items the number is taken over
@@ -44,13 +52,14 @@ class Metric(Typed):
     @model_validator(mode="after")
     def _own_fingerprint(self) -> "Metric":
         if self.fingerprint != self.measurement.fingerprint():
-            raise ValueError(f"the fingerprint of its measurement, {self.measurement.fingerprint()}")
+            own = self.measurement.fingerprint()
+            raise ValueError(f"fingerprint {self.fingerprint} must be that of its measurement, {own}")
         return self
 
 
 def metric(
     name: str,
-    value: float | None,
+    value: Numbers | None,
     unit: str,
     direction: Direction,
     n: int,
@@ -131,7 +140,7 @@ class Images(Typed):
 class EntryRecord(Typed):
     """All seeds and variants of an entry."""
 
-    schema_version: Literal[1] = SCHEMA
+    schema_version: Literal[1] = 1
     profile: Name
     entry: Name
     method: Name
@@ -177,7 +186,7 @@ class StageReceipt(Typed):
 class EntryReceipt(Typed):
     """Receipts of every stage of an entry."""
 
-    schema_version: Literal[1] = SCHEMA
+    schema_version: Literal[1] = 1
     profile: Name
     entry: Name
     stages: list[StageReceipt]

@@ -37,15 +37,14 @@ class _Loader(yaml.SafeLoader):
 
     def compose_node(self, parent: Any, index: Any) -> Any:
         if self.check_event(yaml.events.AliasEvent):
-            raise yaml.MarkedYAMLError(
-                problem="aliases (*name) are not allowed", problem_mark=self.peek_event().start_mark
-            )
+            mark = self.peek_event().start_mark  # type: ignore[no-untyped-call]
+            raise yaml.MarkedYAMLError(problem="aliases (*name) are not allowed", problem_mark=mark)
         return super().compose_node(parent, index)
 
     def construct_mapping(self, node: Any, deep: bool = False) -> dict[Hashable, Any]:
         seen: set[Hashable] = set()
-        for key_node, _ in node.value:
-            key = self.construct_object(key_node, deep=True)  # type: ignore[no-untyped-call]
+        for key_node, _ in node.value if isinstance(node, yaml.MappingNode) else ():
+            key = self.construct_object(key_node, deep=True)
             if not isinstance(key, str | int):
                 raise yaml.MarkedYAMLError(problem=f"key {key!r} is not a name", problem_mark=key_node.start_mark)
             if key in seen:
@@ -73,7 +72,8 @@ def read_yaml(path: Path) -> Any:
         where = f"line {mark.line + 1}, column {mark.column + 1}" if mark else ""
         raise InputError(f"{path}: {where}: {error.problem}; write plain YAML, each key once") from None
     except (yaml.YAMLError, RecursionError, ValueError) as error:
-        raise InputError(f"{path}: not readable as YAML ({str(error).splitlines()[0]}); write plain YAML") from None
+        why = (str(error) or type(error).__name__).splitlines()[0]
+        raise InputError(f"{path}: not readable as YAML ({why}); write plain YAML") from None
     return _finite(path, data)
 
 
@@ -81,10 +81,19 @@ def read_json(path: Path) -> Any:
     """The plain data of a JSON file; raises InputError as `read_yaml` does."""
     text = _text(path)
     try:
-        data = json.loads(text)
-    except (json.JSONDecodeError, RecursionError) as error:
+        data = json.loads(text, object_pairs_hook=_each_once)
+    except (ValueError, RecursionError) as error:
         raise InputError(f"{path}: not readable as JSON ({error}); restore the file or remake it") from None
     return _finite(path, data)
+
+
+def _each_once(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+    seen: set[str] = set()
+    for name, _ in pairs:
+        if name in seen:
+            raise ValueError(f"key {name!r} stands twice")
+        seen.add(name)
+    return dict(pairs)
 
 
 def load(path: Path, model: type[Model]) -> Model:
@@ -120,13 +129,13 @@ def _text(path: Path) -> str:
 def _finite(path: Path, data: Any) -> Any:
     for field, value in _leaves(path, data, ""):
         if isinstance(value, float) and not math.isfinite(value):
-            raise input_error(path, field, value, "a finite number is needed")
+            raise input_error(path, _line(field), value, "a finite number is needed")
     return data
 
 
 def _leaves(path: Path, data: Any, field: str, depth: int = 0) -> Iterator[tuple[str, Any]]:
     if depth > DEEPEST:
-        raise input_error(path, field[:60], f"more than {DEEPEST} levels", "nest less deeply")
+        raise input_error(path, _line(field[:60]), f"more than {DEEPEST} levels", "nest less deeply")
     if isinstance(data, dict | list):
         pairs = data.items() if isinstance(data, dict) else enumerate(data)
         for key, value in pairs:
@@ -149,26 +158,35 @@ def _sentence(path: Path | str, data: Any, error: ValidationError) -> str:
             return f"{path}: {field}.kind: missing; add it{more}"
         case "union_tag_invalid":
             context = first.get("ctx", {})
-            return f"{path}: {field}.kind: found {context.get('tag')}; allowed: {context.get('expected_tags')}{more}"
+            return f"{path}: {field}.kind: found {context.get('tag')!r}; allowed: {context.get('expected_tags')}{more}"
         case _:
             message = first["msg"].removeprefix("Value error, ").removeprefix("Input should be ")
             return str(input_error(path, field, repr(first["input"]), message)) + more
 
 
 def _field(data: Any, loc: tuple[int | str, ...]) -> str:
-    """Dotted place of an error; a list item that has an id is named by it, steps that are no part of the file left out."""
+    """Dotted place of an error; a list item that has an id is named by it."""
     parts: list[str] = []
+    of_union = False
     for step in loc:
         if isinstance(data, list) and isinstance(step, int) and step < len(data):
             data = data[step]
             parts.append(str(data["id"]) if isinstance(data, dict) and "id" in data else str(step))
+            of_union = isinstance(data, dict) and "kind" in data
         elif isinstance(data, dict):
-            if step in data:
+            if of_union and step == data["kind"]:  # the tag of a union, which is no part of the file
+                of_union = False
+            elif step in data:
                 data = data[step]
                 parts.append(str(step))
             elif step == loc[-1]:
                 parts.append(str(step))
-    return ".".join(parts)
+    return _line(".".join(parts))
+
+
+def _line(name: str) -> str:
+    """A name out of a file as part of a sentence: on one line, and not without end."""
+    return name[:120] if name.isprintable() else repr(name[:120])
 
 
 def canonical(data: Any) -> str:

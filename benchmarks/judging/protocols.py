@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping
 
-from pydantic import model_validator
+from pydantic import model_serializer, model_validator
 
 from benchmarks.typed_files import Typed, digest
 
@@ -34,9 +34,10 @@ class Measurement(Typed):
             raise ValueError("a measurement states at least one field")
         return self
 
+    @model_serializer
     def stated(self) -> dict[str, Value]:
-        """The fields that apply."""
-        return self.model_dump(exclude_none=True)
+        """The fields that apply; files hold these only."""
+        return {name: value for name in type(self).model_fields if (value := getattr(self, name)) is not None}
 
     def fingerprint(self) -> str:
         """Hash of the stated fields: equal protocols, equal fingerprints."""

@@ -4,8 +4,12 @@ Plain data on purpose: evaluation code is hashed with everything it imports, and
 a sentence in the file checker changed.
 """
 
+from collections.abc import Callable
 from dataclasses import dataclass, field
-from typing import Literal
+from typing import Any, Literal
+
+import numpy as np
+from numpy.typing import NDArray
 
 Value = str | int | float | bool
 
@@ -15,10 +19,31 @@ class Measured:
     """One number with its protocol."""
 
     name: str
-    value: float
+    value: float | list[Any]  # nested lists for a table of numbers
     unit: str
     direction: Literal["higher", "lower"]
     n: int  # items the number is taken over
     measurement: dict[str, Value]  # fields of `judging.protocols.Measurement`
     variant: dict[str, Value] = field(default_factory=dict)
     interval: tuple[float, float] | None = None  # where one run gives one
+
+
+@dataclass(frozen=True)
+class Inputs:
+    """What a family's `evaluate(method, settings, task, inputs)` is given beside its method and task."""
+
+    seed: int
+    samples: int  # how many to draw
+    images: Callable[[str], NDArray[np.uint8]]  # of a split of the task's data set, (n, *shape)
+    features: Callable[[], dict[str, Any]]  # what the features stage left for the data set
+    weights: Callable[[], dict[str, Any]]  # state dict of the trained model, on the CPU
+
+
+@dataclass(frozen=True)
+class Evaluated:
+    """What it returns."""
+
+    rows: list[Measured]
+    timings: dict[str, float] = field(default_factory=dict)  # seconds of named parts, for the receipt
+    pictures: NDArray[np.uint8] | None = None  # (n, height, width) grey levels, for the report
+    top: int = 255  # the level that is drawn white

@@ -17,12 +17,12 @@ from benchmarks import hardware, profiles
 from benchmarks.checkpoints import DiskCheckpoint
 from benchmarks.data.parts.dataset import load
 from benchmarks.errors import CheckFailed, InputError
-from benchmarks.methods import Method, find_method, tasks
+from benchmarks.methods import find_method, tasks
 from benchmarks.progress import Progress
+from benchmarks.provenance import training_source
 from benchmarks.receipts import Stopwatch, file_hash, receipt
 from benchmarks.records import CurvePoint, Trained
-from benchmarks.source_hashes import source_hash
-from benchmarks.typed_files import digest, write_json
+from benchmarks.typed_files import write_json
 
 RUNS = Path("runs")
 NUMERICS = Path("numerics.txt")
@@ -40,12 +40,6 @@ def model_folder(profile: str, entry: str, seed: int) -> Path:
 
 def receipt_file(profile: str, entry: str, seed: int) -> Path:
     return RUNS / profile / entry / "receipts" / f"s{seed}.json"
-
-
-def training_source(method: Method) -> str:
-    """Hash of a method's code and of its family's training code, as they stand now."""
-    family = Path(f"benchmarks/families/{method.family}/train.py")
-    return digest([source_hash(method.path), source_hash(family)])
 
 
 def check_hardware(required: hardware.Requirement, profile: str, off_profile: bool) -> bool:
@@ -79,7 +73,7 @@ def run(profile: str, entry: str, seed: int, off_profile: bool) -> None:
     params = profiles.read_params()
     if params.profile != profile:
         raise InputError(
-            f"{profiles.PARAMS}: profile: found {params.profile}; this stage is of {profile}; run: claimbench profile {profile}"
+            f"{profiles.PARAMS}: profile: found {params.profile}, wanted {profile}; run: claimbench profile {profile}"
         )
     composed = profiles.run_of(params, entry)
     method = find_method(composed.method)

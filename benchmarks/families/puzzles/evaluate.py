@@ -6,23 +6,21 @@ from typing import Any
 import numpy as np
 
 from benchmarks.families.puzzles.tasks import Puzzle
-from benchmarks.metrics.measured import Measured
+from benchmarks.metrics.measured import Evaluated, Inputs, Measured
 from benchmarks.seeds import derive
 from benchmarks.statistics.intervals import log_log_slope
 from implementations.puzzles.parts.protocol import PuzzleMethod
 
 
-def evaluate(
-    method: PuzzleMethod, settings: Any, task: Puzzle, samples: int, seed: int
-) -> tuple[list[Measured], dict[str, float]]:
+def evaluate(method: PuzzleMethod, settings: Any, task: Puzzle, inputs: Inputs) -> Evaluated:
     """Metrics of every algorithm of the method, and the seconds each took on the longest instance.
 
     Per algorithm: `example_<k>`, the answer to the source's k-th example; `disagreements` with the task's reference
-    on `samples` random instances and one of the longest length; `looks` at each length of the cost study, and
+    on `inputs.samples` random instances and one of the longest length; `looks` at each length of the cost study, and
     `cost_exponent`, the slope of log looks against log n with its 95 % interval.
     """
-    generator = np.random.default_rng(derive(seed, "instances"))
-    instances = [task.draw(int(length), generator) for length in task.lengths_drawn(samples, generator)]
+    generator = np.random.default_rng(derive(inputs.seed, "instances"))
+    instances = [task.draw(int(length), generator) for length in task.lengths_drawn(inputs.samples, generator)]
     instances.append(task.draw(task.longest_once, generator))
     studied = [task.draw(length, generator) for length in task.lengths]
     answers = [task.reference(instance).value for instance in instances]
@@ -33,7 +31,7 @@ def evaluate(
         variant: dict[str, Any] = {"algorithm": name}
         for number, (numbers, _) in enumerate(task.examples, start=1):
             value = algorithm(np.array(numbers)).value
-            printed = {"instances": f"example {number} of the source"}
+            printed: dict[str, Any] = {"instances": f"example {number} of the source"}
             rows.append(Measured(f"example_{number}", value, "area", "higher", 1, printed, variant))
         began = time.perf_counter()
         longest = algorithm(instances[-1]).value
@@ -47,9 +45,8 @@ def evaluate(
             counted: dict[str, Any] = {"instances": f"heights uniform on 0..{task.largest}, n = {length}"}
             rows.append(Measured("looks", count, "looks", "lower", 1, counted, {**variant, "n": length}))
         slope = log_log_slope(task.lengths, looks)
-        study: dict[str, Any] = {
-            "instances": f"heights uniform on 0..{task.largest}, n = {task.lengths[0]}..{task.lengths[-1]}"
-        }
+        lengths = f"n = {task.lengths[0]}..{task.lengths[-1]}"
+        study: dict[str, Any] = {"instances": f"heights uniform on 0..{task.largest}, {lengths}"}
         interval = (slope.low, slope.high)
         rows.append(Measured("cost_exponent", slope.mean, "power of n", "lower", len(looks), study, variant, interval))
-    return rows, seconds
+    return Evaluated(rows, seconds)

@@ -1,0 +1,46 @@
+# make repro | test | bench | report | clean; each sets everything up from a bare clone.
+SHELL := /bin/bash
+PYTHON ?= python3.11
+PROFILE ?= cpu
+export PATH := $(CURDIR)/.venv/bin:$(PATH)
+export DVC_NO_ANALYTICS := 1
+STAMP := .venv/.made-from-lock
+
+.PHONY: setup repro test bench report clean peers lint
+
+setup: $(STAMP)
+
+$(STAMP): requirements.lock
+	@command -v $(PYTHON) >/dev/null || { echo "Python 3.11 is needed; name it with: make PYTHON=/path/to/python3.11" >&2; exit 2; }
+	$(PYTHON) -m venv .venv
+	.venv/bin/python -m pip install --quiet --disable-pip-version-check -r requirements.lock
+	.venv/bin/python -m pip install --quiet --disable-pip-version-check --no-deps --no-build-isolation -e .
+	@touch $@
+
+# Trains what is out of date, judges, writes the report. -k: one failed run does not stop the others.
+repro: $(STAMP)
+	@python -m benchmarks.cli profile $(PROFILE)
+	@dvc repro -k || { status=$$?; python -m benchmarks.cli collect --partial $(PROFILE); exit $$status; }
+	@python -m benchmarks.cli readme
+	@python -m benchmarks.cli report --summary
+
+test: $(STAMP)
+	python -m pytest
+
+peers: $(STAMP)
+	python -m pip install --quiet --disable-pip-version-check --no-deps -r requirements-peers.lock
+
+bench: $(STAMP)
+	python -m bench
+
+report: $(STAMP)
+	dvc repro report
+	@python -m benchmarks.cli readme
+
+lint: $(STAMP)
+	ruff check .
+	ruff format --check .
+	mypy
+
+clean:
+	rm -rf .venv .checkpoints .failures data features sources runs evals .dvc/cache .dvc/tmp .pytest_cache .mypy_cache .ruff_cache

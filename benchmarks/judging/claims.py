@@ -1,0 +1,266 @@
+"""Claim files `benchmarks/claims/<paper>.yaml`: what each paper says, typed and cited."""
+
+from collections.abc import Iterator
+from decimal import Decimal
+from pathlib import Path
+from typing import Annotated, Literal
+
+from pydantic import Field, StringConstraints, model_validator
+
+from benchmarks import profiles
+from benchmarks.errors import InputError, input_error
+from benchmarks.judging.protocols import Measurement, Variant, describe
+from benchmarks.methods import all_methods
+from benchmarks.profiles import Name
+from benchmarks.records import Direction, Numbers, flat
+from benchmarks.typed_files import Typed, load
+
+FOLDER = Path("benchmarks/claims")
+
+Text = Annotated[str, StringConstraints(strip_whitespace=True, min_length=1)]
+
+
+class Paper(Typed):
+    """Whose claims a file holds; at least one of arxiv, doi, isbn, venue cites it."""
+
+    key: Name
+    title: Text
+    year: int | None = Field(default=None, ge=1900, le=2100)  # None for a source without a date, such as a web page
+    arxiv: Annotated[str, StringConstraints(pattern=r"^\d{4}\.\d{4,5}$")] | None = None
+    doi: Text | None = None
+    isbn: Text | None = None
+    venue: Text | None = None
+
+    @model_validator(mode="after")
+    def _cited(self) -> "Paper":
+        if not (self.arxiv or self.doi or self.isbn or self.venue):
+            raise ValueError("a citation is needed: arxiv, doi, isbn or venue")
+        return self
+
+    def citation(self) -> str:
+        """One line for tables."""
+        where = f"arXiv {self.arxiv}" if self.arxiv else self.doi or self.isbn or self.venue
+        return f"{self.title} ({self.year}), {where}" if self.year else f"{self.title}, {where}"
+
+
+class Tolerance(Typed):
+    """How far ours may lie from the paper's and still agree; fixed before the first run it judges."""
+
+    absolute: float = Field(ge=0)
+    reason: Text
+
+
+class Side(Typed):
+    """One side of a comparison: a method or an entry with part of a variant, or a literature value."""
+
+    method: Name | None = None
+    entry: Name | None = None
+    variant: Variant = {}
+    literature: Text | None = None
+    value: float | None = None
+
+    @model_validator(mode="after")
+    def _one_subject(self) -> "Side":
+        if sum(subject is not None for subject in (self.method, self.entry, self.literature)) != 1:
+            raise ValueError("exactly one of method, entry and literature names a side")
+        if (self.literature is None) != (self.value is None):
+            raise ValueError("literature and value come together")
+        return self
+
+    def name(self) -> str:
+        """For reasons and tables."""
+        return str(self.method or self.entry or self.literature)
+
+
+class _Claim(Typed):
+    id: Name
+    where: Text
+    statement: Text
+    scope: Literal["paper", "method"]
+    metric: Name
+    direction: Direction
+    unit: Text
+    measurement: Measurement | None = None  # fields that ours must share
+    evidence: Literal["verified", "from_memory"]
+
+
+class _OnOneSubject(_Claim):
+    entry: Name | None = None
+    method: Name | None = None
+    variant: Variant = {}
+
+    @model_validator(mode="after")
+    def _subject(self) -> "_OnOneSubject":
+        if self.scope == "paper" and (self.entry is None or self.method is not None):
+            raise ValueError("a claim of scope paper names its entry, and no method")
+        if self.scope == "method" and (self.method is None or self.entry is not None):
+            raise ValueError("a claim of scope method names its method, and no entry")
+        return self
+
+
+class ValueClaim(_OnOneSubject):
+    """The number of the paper, which our mean must equal within the tolerance."""
+
+    kind: Literal["value"]
+    value: float
+    tolerance: Tolerance
+
+
+class ExactClaim(_OnOneSubject):
+    """A closed form or a printed table, which every run must give; by default within the rounding of the digits."""
+
+    kind: Literal["exact"]
+    value: Numbers  # a number, or a table as nested lists, row by row
+    decimals: int | None = Field(default=None, ge=0)  # digits printed after the point, where zeros end the number
+    tolerance: Tolerance | None = None
+
+    def allowed(self) -> float:
+        """The tolerance, or half a unit of the last digit printed."""
+        if self.tolerance is not None:
+            return self.tolerance.absolute
+        decimals = self.decimals if self.decimals is not None else max(map(_decimals, flat(self.value)))
+        return float(0.5 * 10.0**-decimals)
+
+
+def _decimals(number: float) -> int:
+    exponent = Decimal(repr(number)).normalize().as_tuple().exponent
+    return max(0, -exponent) if isinstance(exponent, int) else 0
+
+
+class _OnTwoSides(_Claim):
+    better: Side
+    worse: Side
+
+    @model_validator(mode="after")
+    def _sides_differ(self) -> "_OnTwoSides":
+        if self.better == self.worse:
+            raise ValueError("better and worse are the same; an ordering needs two sides")
+        if self.better.literature and self.worse.literature:
+            raise ValueError("one of the sides must be something we run")
+        return self
+
+
+class OrderingClaim(_OnTwoSides):
+    """One side is better than the other, wherever the fields of `equal` match."""
+
+    kind: Literal["ordering"]
+    equal: list[Name] = []  # variant fields that must match
+    varies: list[Name] = []  # measurement fields allowed to differ
+
+    @model_validator(mode="after")
+    def _known_fields(self) -> "OrderingClaim":
+        for field in self.varies:
+            if field not in Measurement.model_fields:
+                raise ValueError(f"varies names {field}; measurement fields are {', '.join(Measurement.model_fields)}")
+        for field in self.equal:
+            if field in self.better.variant or field in self.worse.variant:
+                raise ValueError(f"equal names {field}, which a side already fixes; remove it from one")
+        return self
+
+
+class TrendClaim(_OnOneSubject):
+    """A metric rises, falls or saturates along one variant field, or changes shape at a point."""
+
+    kind: Literal["trend"]
+    along: Name
+    shape: Literal["rises", "falls", "saturates", "changes_at"]
+    point: float | None = None
+
+    @model_validator(mode="after")
+    def _point_where_needed(self) -> "TrendClaim":
+        if (self.shape == "changes_at") != (self.point is not None):
+            raise ValueError("point is given with shape changes_at, and only with it")
+        return self
+
+
+class DominanceClaim(_OnTwoSides):
+    """One frontier lies above another: a better metric at equal values of the metric `at`."""
+
+    kind: Literal["dominance"]
+    at: Name
+
+
+Claim = Annotated[ValueClaim | ExactClaim | OrderingClaim | TrendClaim | DominanceClaim, Field(discriminator="kind")]
+
+
+class ClaimFile(Typed):
+    """One file of `benchmarks/claims/`."""
+
+    paper: Paper
+    claims: list[Claim] = Field(min_length=1)
+
+
+def read_all(root: Path = Path()) -> list[tuple[Paper, Claim]]:
+    """Every claim with its paper, by file and in the file's order (the paper's).
+
+    Raises:
+        InputError: malformed file; two claims of one id; a method that does not exist; an entry that no profile has.
+    """
+    known_methods = set(all_methods(root))
+    entries = entries_by_profile(root)
+    known_entries = {entry for names in entries.values() for entry in names}
+    seen: dict[str, Path] = {}
+    claims: list[tuple[Paper, Claim]] = []
+    for path in sorted((root / FOLDER).glob("*.yaml")):
+        where = path.relative_to(root)
+        file = load(path, ClaimFile)
+        if file.paper.key != path.stem:
+            raise input_error(where, "paper.key", file.paper.key, f"must be the file's name, {path.stem}")
+        for claim in file.claims:
+            if claim.id in seen:
+                raise input_error(
+                    where, f"claims.{claim.id}.id", claim.id, f"already in {seen[claim.id]}; ids are unique"
+                )
+            seen[claim.id] = where
+            for field, method, entry in _subjects(claim):
+                if method is not None and method not in known_methods:
+                    raise input_error(
+                        where, f"claims.{claim.id}.{field}method", method, "no such method; see claimbench list"
+                    )
+                if entry is not None and entry not in known_entries:
+                    raise input_error(where, f"claims.{claim.id}.{field}entry", entry, "no profile has such an entry")
+            claims.append((file.paper, claim))
+    return claims
+
+
+def find(claim: str, root: Path = Path()) -> tuple[Paper, Claim]:
+    """Raises InputError that points to `claimbench claims`, if there is no claim of that id."""
+    for paper, found in read_all(root):
+        if found.id == claim:
+            return paper, found
+    raise InputError(f"claim {claim}: no file of {FOLDER}/ has it; `claimbench claims` lists all")
+
+
+def entries_by_profile(root: Path = Path()) -> dict[str, list[str]]:
+    """Entry names of every profile."""
+    return {name: list(profiles.read(name, root).entries) for name in profiles.names(root)}
+
+
+def _subjects(claim: Claim) -> Iterator[tuple[str, str | None, str | None]]:
+    """Field prefix, method and entry of everything a claim is about."""
+    if isinstance(claim, _OnTwoSides):
+        yield "better.", claim.better.method, claim.better.entry
+        yield "worse.", claim.worse.method, claim.worse.entry
+    else:
+        yield "", claim.method, claim.entry
+
+
+def paper_value(claim: Claim) -> str:
+    """What the paper says, as a table shows it."""
+    match claim:
+        case ValueClaim() | ExactClaim():
+            if isinstance(claim.value, list):
+                return f"table of {len(flat(claim.value))} numbers"
+            decimals = claim.decimals if isinstance(claim, ExactClaim) else None
+            return f"{claim.value:.{decimals}f}" if decimals is not None else f"{claim.value:.10g}"
+        case OrderingClaim() | DominanceClaim():
+            return f"{_side(claim.better)} better than {_side(claim.worse)}"
+        case TrendClaim():
+            at = f" {claim.point:g}" if claim.point is not None else ""
+            return f"{claim.shape.replace('_', ' ')}{at} along {claim.along}"
+
+
+def _side(side: Side) -> str:
+    if side.literature:
+        return f"{side.literature} ({side.value:g})"
+    return f"{side.name()} / {describe(side.variant)}" if side.variant else side.name()

@@ -1,0 +1,96 @@
+"""Stage collect: evals/<profile>/ -> results/entries/<profile>/ and results/receipts/<profile>/."""
+
+from pathlib import Path
+
+from benchmarks import profiles
+from benchmarks.errors import InputError
+from benchmarks.methods import find_method
+from benchmarks.profiles import Params
+from benchmarks.provenance import entry_source
+from benchmarks.records import ENTRIES, RECEIPTS, EntryRecord, read_receipt, read_record
+from benchmarks.stages.evaluate import EVALS
+from benchmarks.stages.train import FAILURES
+from benchmarks.typed_files import read_json, write_text
+
+
+def run(profile: str) -> None:
+    """Brings each entry's record and receipt into results/; keeps a committed one that still holds.
+
+    Raises:
+        InputError: params.yaml is of another profile; an entry has neither an evaluation at hand nor a committed
+            record of today's code and settings; code changed while it ran. Nothing is written then.
+    """
+    params = profiles.read_params()
+    if params.profile != profile:
+        raise InputError(f"{profiles.PARAMS}: profile: found {params.profile}; run: claimbench profile {profile}")
+    writes: dict[Path, str] = {}
+    kept: list[str] = []
+    for entry in params.entries:
+        file = EVALS / profile / entry / "record.json"
+        if not file.exists():
+            _check(params, read_record(_committed(params, entry)), "committed record")
+            kept.append(entry)
+            continue
+        _check(params, read_record(file), "evaluation")
+        read_receipt(file.with_name("receipt.json"))
+        writes[ENTRIES / profile / f"{entry}.json"] = file.read_text()
+        writes[RECEIPTS / profile / f"{entry}.json"] = file.with_name("receipt.json").read_text()
+    for path, text in writes.items():
+        write_text(path, text)
+    gone = [
+        path
+        for folder in (ENTRIES, RECEIPTS)
+        for path in (folder / profile).glob("*.json")
+        if path.stem not in params.entries
+    ]
+    for path in gone:
+        path.unlink()
+    told = [f"{len(writes) // 2} collected", f"{len(kept)} kept as committed"]
+    print(f"{profile}: {', '.join(told)}" + (f", {len({path.stem for path in gone})} removed" if gone else ""))
+
+
+def _committed(params: Params, entry: str) -> Path:
+    path = ENTRIES / params.profile / f"{entry}.json"
+    if not path.exists():
+        raise InputError(f"{path}: no evaluation of {entry} is at hand and no record is committed; run: dvc repro")
+    return path
+
+
+def _check(params: Params, record: EntryRecord, what: str) -> None:
+    """Raises InputError unless the record is of today's code, settings and seeds."""
+    where = f"{params.profile}/{record.entry}: the {what}"
+    method = find_method(params.entries[record.entry].method)
+    family = f"benchmarks/families/{method.family}/dvc.yaml"
+    again = f"run: dvc repro -f -s {family}:evaluate@{params.profile}_{record.entry}"
+    if record.source != entry_source(method):
+        raise InputError(f"{where} was made by other code than today's (edited while it ran?); {again}")
+    if record.settings_hash != params.settings_hash(record.entry):
+        raise InputError(f"{where} was made with other settings than params.yaml has; {again}")
+    seeds = params.entries[record.entry].seeds
+    if [run.seed for run in record.runs] != seeds:
+        raise InputError(f"{where} has other seeds than params.yaml, {seeds}; {again}")
+
+
+def show(profile: str) -> None:
+    """Prints what is at hand of a profile, failures with their reasons; writes nothing."""
+    from tabulate import tabulate
+
+    params = profiles.read_params()
+    rows: list[list[str]] = []
+    for entry in params.entries:
+        file = EVALS / profile / entry / "record.json"
+        if file.exists():
+            rows += [[entry, f"s{run.seed}", run.status, run.reason] for run in read_record(file).runs]
+        else:
+            rows += _notes(profile, entry) or [[entry, "all", "no evaluation", "run: dvc repro"]]
+    print(tabulate(rows, headers=["entry", "seed", "status", "reason"]))
+
+
+def _notes(profile: str, entry: str) -> list[list[str]]:
+    """Rows of the runs of an entry that ended badly."""
+    notes = [read_json(path) for path in sorted((FAILURES / profile).glob("*.json"))]
+    return [
+        [entry, "all" if note["seed"] is None else f"s{note['seed']}", note["status"], note["reason"]]
+        for note in notes
+        if note["entry"] == entry
+    ]

@@ -1,0 +1,122 @@
+"""Stage evaluate: an entry, all its seeds -> evals/<profile>/<entry>/{record,receipt}.json."""
+
+import importlib
+import math
+import shutil
+from pathlib import Path
+from typing import Any
+
+from benchmarks import hardware, profiles
+from benchmarks.data.parts.dataset import load
+from benchmarks.errors import InputError
+from benchmarks.judging.protocols import Measurement
+from benchmarks.methods import Method, find_method, tasks
+from benchmarks.metrics.measured import Evaluated, Inputs, Measured
+from benchmarks.provenance import entry_source, training_source
+from benchmarks.receipts import Stopwatch, receipt
+from benchmarks.records import EntryReceipt, EntryRecord, Images, Metric, RunRecord, Trained, flat, metric
+from benchmarks.stages.train import check_hardware, model_folder, receipt_file
+from benchmarks.typed_files import load as load_typed
+from benchmarks.typed_files import read_json, write_json
+
+EVALS = Path("evals")
+
+
+def run(profile: str, entry: str, off_profile: bool) -> None:
+    """Raises InputError when params, profile, hardware, models or data are not as they must be."""
+    stopwatch = Stopwatch()
+    params = profiles.read_params()
+    if params.profile != profile:
+        raise InputError(f"{profiles.PARAMS}: profile: found {params.profile}; run: claimbench profile {profile}")
+    composed = profiles.run_of(params, entry)
+    method = find_method(composed.method)
+    off = check_hardware(params.hardware, profile, off_profile)
+    trained = "steps" in composed.settings
+    source = entry_source(method)
+    settings = profiles.typed_settings(method, composed.method_settings(), f"{profiles.PARAMS}: entries.{entry}")
+    task = tasks(method.family)[composed.task]
+    take = importlib.import_module(f"benchmarks.families.{method.family}.evaluate").evaluate
+    if trained:
+        hardware.apply(params.hardware)
+    runs: list[RunRecord] = []
+    pictures: Images | None = None
+    timings: dict[str, float] = {}
+    for seed in composed.seeds:
+        run_record = RunRecord(seed=seed, status="done")
+        if trained:
+            told = _trained(method, profile, entry, seed)
+            run_record = RunRecord(seed=seed, status=told.status, reason=told.reason, curve=told.curve)
+        if run_record.status == "done":
+            inputs = _inputs(profile, entry, seed, composed.samples, task.dataset)
+            taken: Evaluated = take(method.module(), settings, task, inputs)
+            run_record = run_record.model_copy(update={"metrics": [_metric(row) for row in taken.rows]})
+            timings |= {f"{name} s{seed}": seconds for name, seconds in taken.timings.items()}
+            if pictures is None and taken.pictures is not None:
+                pictures = Images.of(taken.pictures, taken.top)
+        runs.append(run_record)
+    record = EntryRecord(
+        profile=profile,
+        entry=entry,
+        method=method.name,
+        family=method.family,
+        task=composed.task,
+        tier=composed.tier,
+        source=source,
+        settings_hash=params.settings_hash(entry),
+        modified=entry in profiles.modified_entries(params),
+        off_profile=off,
+        runs=runs,
+        samples=pictures,
+    )
+    target = EVALS / profile / entry
+    shutil.rmtree(target, ignore_errors=True)
+    write_json(target / "record.json", record.model_dump())
+    made = receipt("evaluate", None, stopwatch, params.hardware, [target / "record.json"], off, timings=timings)
+    stages = [read_json(receipt_file(profile, entry, seed)) for seed in composed.seeds] if trained else []
+    whole = EntryReceipt.model_validate({"profile": profile, "entry": entry, "stages": [*stages, made.model_dump()]})
+    write_json(target / "receipt.json", whole.model_dump())
+
+
+def _trained(method: Method, profile: str, entry: str, seed: int) -> Trained:
+    """How training went.
+
+    Raises:
+        InputError: the code was edited while the run trained, so nobody can say what made the weights.
+    """
+    file = model_folder(profile, entry, seed) / "trained.json"
+    told = load_typed(file, Trained)
+    if told.source != training_source(method):
+        stage = f"benchmarks/families/{method.family}/dvc.yaml:train@{profile}_{entry}_s{seed}"
+        raise InputError(
+            f"{file}: source: {method.name} was edited while this run trained; run: dvc repro -f -s {stage}"
+        )
+    return told
+
+
+def _inputs(profile: str, entry: str, seed: int, samples: int, dataset: str | None) -> Inputs:
+    def weights() -> dict[str, Any]:
+        import torch
+
+        state: dict[str, Any] = torch.load(model_folder(profile, entry, seed) / "model.pt", "cpu", weights_only=True)
+        return state
+
+    return Inputs(
+        seed=seed,
+        samples=samples,
+        images=lambda split: load(Path("data") / str(dataset), split)[0],
+        features=lambda: read_json(Path("features") / str(dataset) / "pixels.json"),
+        weights=weights,
+    )
+
+
+def _metric(row: Measured) -> Metric:
+    return metric(
+        row.name,
+        row.value if all(map(math.isfinite, flat(row.value))) else None,
+        row.unit,
+        row.direction,
+        row.n,
+        Measurement.model_validate(row.measurement),
+        row.variant,
+        row.interval,
+    )

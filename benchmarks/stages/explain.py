@@ -1,0 +1,53 @@
+"""Tells one verdict's whole story: what the paper says, what ran, what the test said."""
+
+from pathlib import Path
+
+from benchmarks.judging import claims
+from benchmarks.judging.protocols import describe
+from benchmarks.judging.tables import marks
+from benchmarks.judging.verdicts import judge
+from benchmarks.methods import all_methods
+from benchmarks.provenance import entry_source
+from benchmarks.records import RECEIPTS, EntryRecord, profiles_with_records, read_receipt, records_of
+from benchmarks.stages.judge import profiles_of_entries
+
+
+def run(name: str) -> None:
+    """Raises InputError when there is no such claim, or a file is malformed."""
+    paper, claim = claims.find(name)
+    print(f"{claim.id}\n  {claim.statement.strip()}")
+    print(f"  {paper.citation()}, {claim.where}; evidence: {claim.evidence.replace('_', ' ')}")
+    print(
+        f"  kind {claim.kind}, scope {claim.scope}, metric {claim.metric} ({claim.unit}, {claim.direction} is better)"
+    )
+    print(f"  the paper: {claims.paper_value(claim)}")
+    tolerance = getattr(claim, "tolerance", None)
+    if tolerance is not None:
+        print(f"  tolerance: {tolerance.absolute:g}, because {tolerance.reason.strip()}")
+    if claim.measurement:
+        for field, value in claim.measurement.stated().items():
+            print(f"  asks for {field}: {value}")
+    sources = {method: entry_source(found) for method, found in all_methods().items()}
+    for profile in profiles_with_records():
+        for verdict in judge(paper, claim, records_of(profile), profiles_of_entries(Path())):
+            print(f"\nprofile {profile}{f', task {verdict.task}' if verdict.task else ''}: {verdict.verdict.upper()}")
+            print(f"  because: {verdict.reason}")
+            for record in verdict.records:
+                _tell(record, claim.metric, marks(record, sources))
+
+
+def _tell(record: EntryRecord, metric: str, found: list[str]) -> None:
+    print(f"  entry {record.entry} (tier {record.tier}){': ' + ', '.join(found) if found else ''}")
+    for run in record.runs:
+        for row in run.metrics:
+            if row.name == metric:
+                print(f"    seed {run.seed}, {describe(row.variant)}: {row.value} {row.unit} over {row.n}")
+        if run.status != "done":
+            print(f"    seed {run.seed}: {run.status}, {run.reason}")
+    receipt = RECEIPTS / record.profile / f"{record.entry}.json"
+    if receipt.exists():
+        for stage in read_receipt(receipt).stages:
+            of = "all seeds" if stage.seed is None else f"seed {stage.seed}"
+            edits = " with uncommitted edits" if stage.dirty else ""
+            made = f"commit {stage.commit[:10]}{edits}, {stage.wall_seconds:g} s, {stage.hardware['name']}"
+            print(f"    {stage.stage} {of}: {made}")

@@ -1,0 +1,224 @@
+"""Whole reports: structure, escaping, marks, sameness of bytes, nothing from outside."""
+
+import re
+import shutil
+import xml.etree.ElementTree
+from collections.abc import Callable
+from html.parser import HTMLParser
+from pathlib import Path
+
+import pytest
+
+from benchmarks.errors import InputError
+from benchmarks.records import read_record
+from benchmarks.reporting import figures, pages
+
+VOID = {"meta", "link", "br", "hr", "img", "input"}
+
+
+class Page(HTMLParser):
+    """What a browser would see: ids, links, tags, texts of table cells."""
+
+    def __init__(self, text: str) -> None:
+        super().__init__()
+        self.ids: list[str] = []
+        self.links: list[str] = []
+        self.tags: list[tuple[str, dict[str, str | None]]] = []
+        self.open: list[str] = []
+        self.rows: list[list[str]] = []
+        self.feed(text)
+        self.close()
+
+    def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
+        given = dict(attrs)
+        self.tags.append((tag, given))
+        self.ids += [value for name, value in attrs if name == "id" and value]
+        self.links += [value for name, value in attrs if name in ("href", "src", "xlink:href") and value]
+        if tag == "tr":
+            self.rows.append([])
+        if tag in ("td", "th"):
+            self.rows[-1].append("")
+        if tag not in VOID:
+            self.open.append(tag)
+
+    def handle_startendtag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
+        self.handle_starttag(tag, attrs)
+        if tag not in VOID:
+            self.open.pop()
+
+    def handle_endtag(self, tag: str) -> None:
+        assert self.open.pop() == tag
+
+    def handle_data(self, data: str) -> None:
+        if {"td", "th"} & set(self.open):
+            self.rows[-1][-1] += data.strip("\n")
+
+    def row(self, first: str) -> list[str]:
+        return next(row for row in self.rows if row and row[0] == first)
+
+
+@pytest.fixture(scope="module")
+def reports(results_root: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    destination = tmp_path_factory.mktemp("out") / "reports"
+    written = pages.build(results_root, destination)
+    assert set(written) == {path for path in destination.rglob("*") if path.is_file()}
+    return destination
+
+
+@pytest.fixture(scope="module")
+def index(reports: Path) -> Page:
+    return Page((reports / "cpu/index.html").read_text())
+
+
+def everything(folder: Path) -> dict[str, bytes]:
+    return {str(path.relative_to(folder)): path.read_bytes() for path in folder.rglob("*") if path.is_file()}
+
+
+def test_same_input_same_bytes(results_root: Path, reports: Path, tmp_path: Path) -> None:
+    pages.build(results_root, tmp_path / "again")
+    assert everything(tmp_path / "again") == everything(reports)
+    assert sum(name.endswith((".png", ".svg")) for name in everything(reports)) == 12
+
+
+def test_page_needs_nothing_from_outside(reports: Path, index: Page) -> None:
+    text = (reports / "cpu/index.html").read_text()
+    assert not re.search(r"https?://", re.sub(r'xmlns(:\w+)?="[^"]+"', "", text))
+    assert not [link for link in index.links if link.startswith("//") or ":" in link.partition("base64")[0][5:]]
+    assert not re.search(r"@import|url\((?!#)", text)
+    assert len(text) < 200_000
+
+
+def test_page_is_sound(index: Page, reports: Path) -> None:
+    assert index.open == []
+    assert len(index.ids) == len(set(index.ids))
+    inside = [link[1:] for link in index.links if link.startswith("#")]
+    assert inside
+    assert set(inside) <= set(index.ids)
+    files = [link for link in index.links if link.startswith("figures/")]
+    assert len(files) == 6
+    assert all((reports / "cpu" / link).exists() for link in files)
+    assert all(given.get("scope") in ("col", "row") for tag, given in index.tags if tag == "th")
+    drawings = [given for tag, given in index.tags if tag == "svg"]
+    assert len(drawings) == 3
+    assert all(given["role"] == "img" and given["aria-label"] for given in drawings)
+
+
+def test_hostile_names_do_nothing(index: Page, reports: Path) -> None:
+    assert [tag for tag, _ in index.tags].count("script") == 1
+    assert index.row("<script>alert(1)</script> 50 % & a_b | $x$ #1")[5] == "not comparable: split"
+    readme = (reports / "cpu/README.md").read_text()
+    assert "<script" not in readme
+    assert r"| &lt;script&gt;alert(1)&lt;/script&gt; 50 % &amp; a_b \| \$x\$ \#1 |" in readme
+    assert "diverged" in readme
+
+
+def test_verdicts_show_value_interval_and_mark(index: Page) -> None:
+    row = index.row("nice_ll")
+    assert row[1:6] == ["NICE (2014) & others, Table 1", "-69.25", "-69.0 [-70, -68]", "3 of 4", "undecided"]
+    assert row[7] == "stale"
+    assert index.row("nice_order")[3] == "3"  # one seed: no interval
+    assert index.row("nice_mnist")[2] == "1980.5 (from memory)"
+
+
+def test_tones_are_of_verdicts(index: Page) -> None:
+    tones = [given["class"] for tag, given in index.tags if tag == "span"]
+    assert tones.count("good") == 1  # reproduced
+    assert tones.count("bad") == 2  # fails at short scale; the diverged run
+
+
+def test_marks_show_in_all_three(reports: Path, index: Page) -> None:
+    for name in ("verdicts", "scores", "leaderboard"):
+        assert "stale" in (reports / f"cpu/tables/{name}.tex").read_text()
+        assert "stale, off-profile" in (reports / f"smoke/tables/{name}.tex").read_text()
+    assert (reports / "cpu/README.md").read_text().count("*stale*") == 3
+    assert (reports / "smoke/README.md").read_text().count("*stale, off-profile*") == 3
+    assert sum("stale" in row for row in index.rows) == 3
+    assert "*dirty*" in (reports / "cpu/README.md").read_text()
+
+
+def test_ranks_are_shared(index: Page, reports: Path) -> None:
+    assert [row[1] for row in index.rows if row[0] == "1–3"] == ["nice_digits", "third", "twin"]
+    assert "1--3 & twin" in (reports / "cpu/tables/leaderboard.tex").read_text()
+    assert "| 1–3 | twin |" in (reports / "cpu/README.md").read_text()
+
+
+def test_boards_are_one_a_protocol(reports: Path) -> None:
+    readme = (reports / "cpu/README.md").read_text()
+    headings = re.findall(r"^### (.*)$", readme, re.M)
+    assert headings == [*(f"container: looks (n {n})" for n in (64, 256, 1024)), "digits: log_likelihood"]
+
+
+def test_failures_are_rows(index: Page) -> None:
+    row = next(row for row in index.rows if "diverged" in row)
+    assert row[:2] == ["nice_digits", "3"]
+    assert row[4].startswith("loss is not finite <script>")
+
+
+def test_latex_is_sound(reports: Path, assert_latex: Callable[[str], None]) -> None:
+    for path in reports.rglob("*.tex"):
+        assert_latex(path.read_text())
+    assert r"claim & paper & ours & verdict \\" in (reports / "cpu/tables/verdicts.tex").read_text()
+
+
+def test_warnings_by_tier(reports: Path) -> None:
+    assert "never a paper's number" in (reports / "cpu/README.md").read_text()
+    for name in ("README.md", "index.html"):
+        assert "these numbers mean nothing" in (reports / "smoke" / name).read_text()
+
+
+def test_front_door(reports: Path) -> None:
+    text = (reports / "README.md").read_text()
+    assert "| [cpu](cpu/README.md) | short | 2 | 5 of 6 | 1 fails at short scale, 1 not comparable, " in text
+    assert "How to read a verdict" in text
+
+
+def test_reports_without_results_go_and_other_folders_stay(results_root: Path, tmp_path: Path) -> None:
+    root, destination = tmp_path / "root", tmp_path / "reports"
+    shutil.copytree(results_root, root)
+    pages.build(root, destination)
+    (destination / "mine").mkdir()
+    shutil.rmtree(root / "results/tables/smoke")
+    (destination / "cpu/old.txt").write_text("from a former build")
+    pages.build(root, destination)
+    assert sorted(path.name for path in destination.iterdir()) == ["README.md", "cpu", "mine"]
+    assert not (destination / "cpu/old.txt").exists()
+    assert not list(tmp_path.glob(".reports.*"))
+
+
+def test_damaged_table_leaves_reports_as_they_are(results_root: Path, tmp_path: Path) -> None:
+    root, destination = tmp_path / "root", tmp_path / "reports"
+    shutil.copytree(results_root, root)
+    pages.build(root, destination)
+    before = everything(destination)
+    (root / "results/tables/cpu/leaderboard.csv").write_text("nothing\n")
+    with pytest.raises(InputError):
+        pages.build(root, destination)
+    assert everything(destination) == before
+
+
+def test_no_results_at_all(tmp_path: Path) -> None:
+    assert pages.build(tmp_path, tmp_path / "reports") == [tmp_path / "reports/README.md"]
+    assert "No profile has results yet" in (tmp_path / "reports/README.md").read_text()
+
+
+def test_figures_are_whole_and_in_the_page_s_colours(reports: Path) -> None:
+    for path in reports.rglob("*.svg"):
+        xml.etree.ElementTree.fromstring(path.read_bytes())
+        assert b"matplotlib.org" not in path.read_bytes()
+    for path in reports.rglob("*.png"):
+        assert path.read_bytes().startswith(b"\x89PNG")
+    page = (reports / "cpu/index.html").read_text()
+    assert figures.INK not in page
+    assert "currentColor" in page
+
+
+def test_figure_of_a_record_that_has_none(results_root: Path) -> None:
+    record = read_record(results_root / "results/entries/cpu/container.json")
+    assert figures.learning_curves(record) is None
+    assert figures.sample_grid(record) is None
+    flow = read_record(results_root / "results/entries/cpu/nice_digits.json")
+    assert figures.cost_curves(flow) is None
+    assert flow.samples
+    broken = flow.model_copy(update={"samples": flow.samples.model_copy(update={"shape": [20, 8]})})
+    with pytest.raises(InputError, match="nice_digits: samples"):
+        figures.sample_grid(broken)
