@@ -119,7 +119,8 @@ def fit(
     """
     generators = {"order": order, **generators}
     batches = Batches(plan.examples, plan.batch, order)
-    average = ExponentialMovingAverage(model, plan.ema_half_life) if plan.ema_half_life else None
+    average = ExponentialMovingAverage(model, plan.ema_half_life) if plan.ema_half_life is not None else None
+    clip = math.inf if plan.gradient_clip is None else plan.gradient_clip
     start, total, last = 0, 0.0, math.nan
     curve: list[dict[str, float]] = []
     best: dict[str, Any] = {"step": 0, "valid": math.inf, "weights": copy.deepcopy(model.state_dict())}
@@ -143,12 +144,13 @@ def fit(
         model.load_state_dict(best["weights"])
         return Fitted(status, reason, step, best["step"], curve)
 
+    model.train()
     for step in range(start + 1, plan.steps + 1):
         optimiser.zero_grad(set_to_none=True)
         tensor = loss(batches.next())
         tensor.backward()
         value = float(tensor.detach())
-        norm = float(nn.utils.clip_grad_norm_(model.parameters(), plan.gradient_clip or math.inf))
+        norm = float(nn.utils.clip_grad_norm_(model.parameters(), clip))
         if not (math.isfinite(value) and math.isfinite(norm)):
             what = "gradient" if math.isfinite(value) else "loss"
             return ended("diverged", f"the {what} is not finite at step {step}; last finite loss {last:.6g}", step)

@@ -73,13 +73,15 @@ class Nice(nn.Module):
 
 def build(settings: Settings, dimensions: int, generator: torch.Generator) -> Nice:
     """An untrained model; at the defaults and 784 dimensions it has 19,158,352 parameters."""
+    if dimensions < 2:
+        raise ValueError(f"a coupling splits at least 2 dimensions, not {dimensions}")
     even, odd = torch.arange(0, dimensions, 2), torch.arange(1, dimensions, 2)
     couplings = []
     for number in range(settings.couplings):
         kept, moved = (even, odd) if number % 2 == 0 else (odd, even)
         network = mlp(len(kept), len(moved), settings.hidden_units, settings.hidden_layers, generator)
         couplings.append(AdditiveCoupling(network, kept, moved))
-    prior = Logistic() if settings.prior == "logistic" else Gaussian()
+    prior: Prior = {"logistic": Logistic, "gaussian": Gaussian}[settings.prior]()
     return Nice(Chain(*couplings), Diagonal(dimensions), prior)
 
 

@@ -51,7 +51,6 @@ def test_quantise_undoes_dequantise(with_noise, count, dtype, u):
     assert float(x.max()) < 1.0
 
 
-@pytest.mark.xfail(strict=True, reason="level + u is rounded up to the next level: x = 1.0 lies outside [0, 1)")
 @pytest.mark.parametrize("count", [17, 256])
 @pytest.mark.parametrize("dtype", DTYPES)
 def test_quantise_undoes_dequantise_at_the_largest_noise(with_noise, count, dtype):

@@ -42,7 +42,7 @@ def seeds(values: Sequence[Any], entry: str = "entry_a", method: str = "method_a
 
 
 def claim(kind: str, **fields: Any) -> Any:
-    """A claim as a file would give it: lower is better, verified, of scope paper about entry_a unless told otherwise."""
+    """A claim as a file gives it: unless told otherwise lower is better, verified, of scope paper about entry_a."""
     told = {"id": "it", "where": "Table 1", "statement": "So it is.", "kind": kind, "scope": "paper", "metric": "score"}
     told |= {"direction": "lower", "unit": "points", "evidence": "verified", **fields}
     if "better" not in told and "entry" not in told and "method" not in told:

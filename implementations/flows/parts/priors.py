@@ -5,7 +5,7 @@ from typing import Protocol
 
 import torch
 from torch import Tensor
-from torch.nn.functional import softplus
+from torch.nn.functional import logsigmoid
 
 
 class Prior(Protocol):
@@ -19,15 +19,15 @@ class Prior(Protocol):
 
 
 class Logistic:
-    """Standard logistic: log p(z) = -softplus(z) - softplus(-z) a dimension; NICE section 3.4."""
+    """Standard logistic: log p(z) = -log(1 + e^z) - log(1 + e^-z) a dimension; NICE section 3.4."""
 
     def log_prob(self, z: Tensor) -> Tensor:
-        return -(softplus(z) + softplus(-z)).sum(1)
+        return (logsigmoid(z) + logsigmoid(-z)).sum(1)
 
     def sample(self, like: Tensor, generator: torch.Generator) -> Tensor:
-        # logit(u) is infinite at u = 0, which rand can return; the smallest normal number stands in for it.
+        # logit(u) is infinite at u = 0, which rand can return; half its smallest step stands in for it.
         u = torch.rand(like.shape, dtype=like.dtype, device=like.device, generator=generator)
-        return torch.logit(u.clamp_min(torch.finfo(like.dtype).tiny))
+        return torch.logit(u.clamp_min(torch.finfo(like.dtype).eps / 4))
 
 
 class Gaussian:

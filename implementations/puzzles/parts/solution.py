@@ -27,4 +27,6 @@ def checked(numbers: ArrayLike) -> NDArray[np.int64]:
         raise ValueError(f"integers are needed, not {array.dtype}")
     if int(array.min()) < 0:
         raise ValueError(f"numbers must not be negative, the least is {int(array.min())}")
+    if int(array.max()) > np.iinfo(np.int64).max:
+        raise ValueError(f"numbers must fit 64 bits with a sign, the largest is {int(array.max())}")
     return array.astype(np.int64, copy=False)

@@ -1,0 +1,160 @@
+"""What stages and commands refuse, in which words, and that they leave nothing half-written."""
+
+import re
+import shutil
+from collections.abc import Callable
+
+import pytest
+
+from tests.pipeline.clones import PROFILE, Clone
+
+RECORD = "results/entries/smoke/container.json"
+
+
+@pytest.fixture(scope="module")
+def checkout(shared: Callable[[str], Clone]) -> Clone:
+    """One copy for all tests of this file; each leaves it as it was, see `restored`."""
+    return shared("refusals")
+
+
+@pytest.fixture
+def restored(checkout: Clone) -> Clone:
+    """The shared copy as git has it, with its runs and evaluations."""
+    for name in ("runs", "evals", ".failures"):
+        shutil.rmtree(checkout / name, ignore_errors=True)
+    checkout.git("reset", "-q", "--hard")
+    checkout.git("clean", "-q", "-fd")
+    kept = checkout.path.parent / "kept"
+    if not kept.exists():
+        checkout.dvc("checkout", "-q")
+        for name in ("runs", "evals"):
+            shutil.copytree(checkout / name, kept / name)
+    for name in ("runs", "evals"):
+        shutil.rmtree(checkout / name, ignore_errors=True)
+        shutil.copytree(kept / name, checkout / name)
+    return checkout
+
+
+def one_sentence(told: str) -> str:
+    """The one line that a refused command prints."""
+    assert len(told.splitlines()) == 1, told
+    assert told.startswith("claimbench: ")
+    return told
+
+
+@pytest.mark.dvc
+def test_collect_refuses_an_evaluation_of_other_code(restored: Clone) -> None:
+    before = restored.hashes("results")
+    restored.edit("implementations/flows/nice.py", "return -model.log_prob", "return -2.0 * model.log_prob")
+    told = one_sentence(restored.bench("collect", "smoke", code=2))
+    assert "smoke/nice_digits: the evaluation was made by other code" in told
+    assert "dvc repro -f -s benchmarks/families/flows/dvc.yaml:evaluate@smoke_nice_digits" in told
+    assert restored.hashes("results") == before
+
+
+@pytest.mark.dvc
+def test_evaluate_refuses_weights_whose_code_changed_while_they_trained(restored: Clone) -> None:
+    before = restored.hashes("evals")
+    trained = "runs/smoke/nice_digits/models/s1/trained.json"
+    restored.edit(trained, '"source": "', '"source": "0')
+    told = one_sentence(restored.bench("evaluate", "smoke", "nice_digits", code=2))
+    assert trained in told
+    assert "dvc repro -f -s benchmarks/families/flows/dvc.yaml:train@smoke_nice_digits_s1" in told
+    assert restored.hashes("evals") == before
+
+
+@pytest.mark.dvc
+def test_collect_keeps_a_committed_record_only_while_its_settings_hold(restored: Clone) -> None:
+    before = restored.hashes("results")
+    shutil.rmtree(restored / "evals/smoke/container")
+    assert "1 collected, 1 kept as committed" in restored.bench("collect", "smoke")
+    assert restored.hashes("results") == before
+
+    restored.compose(PROFILE.replace("samples: 3", "samples: 5"))
+    told = one_sentence(restored.bench("collect", "smoke", code=2))
+    assert "smoke/container: the committed record was made with other settings than params.yaml has" in told
+
+    restored.compose(PROFILE.replace("seeds: [0]", "seeds: [0, 1]"))
+    assert "the committed record has other seeds" in one_sentence(restored.bench("collect", "smoke", code=2))
+    assert restored.hashes("results") == before
+
+    (restored / RECORD).unlink()
+    told = one_sentence(restored.bench("collect", "smoke", code=2))
+    assert f"{RECORD}: no evaluation of container is at hand and no record is committed; run: dvc repro" in told
+
+
+@pytest.mark.dvc
+def test_evaluate_without_a_model_says_so_and_keeps_the_last_evaluation(restored: Clone) -> None:
+    before = restored.hashes("evals", "results")
+    for name in ("model.pt", "trained.json"):
+        (restored / "runs/smoke/nice_digits/models/s1" / name).unlink()
+        told = one_sentence(restored.bench("evaluate", "smoke", "nice_digits", code=2))
+        assert f"runs/smoke/nice_digits/models/s1/{name}" in told
+        assert "train@smoke_nice_digits_s1" in told
+    assert restored.hashes("evals", "results") == before
+
+
+@pytest.mark.dvc
+@pytest.mark.parametrize(
+    ("hardware", "field"),
+    [
+        ("{device: cuda, name: No Such Card, memory_gib: 1}", r"hardware\.(device|name)"),
+        ("{device: cpu, memory_gib: 4096}", r"hardware\.memory_gib: this machine has [0-9.]+; the profile needs"),
+        ("{device: cpu, memory_gib: 0.5, threads: 4096}", r"hardware\.threads: .* needs 4096"),
+    ],
+    ids=["cuda", "memory", "threads"],
+)
+def test_a_profile_of_other_hardware_is_refused_naming_the_field(restored: Clone, hardware: str, field: str) -> None:
+    restored.compose(re.sub("hardware: .*", f"hardware: {hardware}", PROFILE))
+    before = restored.hashes("runs", "evals", "results")
+    for words in (("train", "smoke", "nice_digits", "0"), ("evaluate", "smoke", "container")):
+        told = one_sentence(restored.bench(*words, code=2))
+        assert re.search(f"benchmarks/profiles/smoke.yaml: {field}", told)
+    assert restored.hashes("runs", "evals", "results") == before
+
+
+@pytest.mark.dvc
+@pytest.mark.parametrize(
+    ("words", "why"),
+    [
+        (["Bad-Name"], "lower case"),
+        (["../outside"], "lower case"),
+        (["1st"], "a letter first"),
+        (["a@b"], "lower case"),
+        ([""], "lower case"),
+        (["import"], "Python"),
+        (["container"], "is there already"),
+        (["nice"], "is there already"),
+        (["nice_digits"], "stands twice"),
+        (["fine", "--family", "nowhere"], "no template"),
+        (["fine", "--family", "../flows"], "no template"),
+    ],
+    ids=lambda given: "_".join(given) if isinstance(given, list) else "",
+)
+def test_new_method_refuses_bad_names_and_leaves_nothing_behind(restored: Clone, words: list[str], why: str) -> None:
+    assert why in one_sentence(restored.bench("new-method", *words, code=2))
+    assert restored.git("status", "--porcelain") == ""
+
+
+@pytest.mark.dvc
+def test_verify_names_every_file_of_which_a_byte_was_flipped(restored: Clone) -> None:
+    assert "everything is as the records say" in restored.bench("verify")
+    model = "runs/smoke/nice_digits/models/s0/model.pt"
+    flipped = [model, "results/tables/smoke/scores.csv", "reports/smoke/index.html", RECORD]
+    for name in flipped:
+        content = bytearray((restored / name).read_bytes())
+        # In a record a digit of the number of samples, so that it stays well-formed.
+        at = content.index(b'"n": ') + 5 if name == RECORD else len(content) // 2
+        content[at] ^= 1
+        (restored / name).write_bytes(bytes(content))
+    told = restored.bench("verify", code=1)
+    for name in flipped:
+        assert f"  {name}: " in told
+    assert "Traceback" not in told
+
+
+@pytest.mark.dvc
+def test_verify_calls_a_malformed_record_bad_input(restored: Clone) -> None:
+    restored.edit(RECORD, '"status": "done"', '"status": "fine"')
+    told = one_sentence(restored.bench("verify", code=2))
+    assert f"{RECORD}: runs.0.status: found 'fine'" in told
