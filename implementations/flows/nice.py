@@ -81,8 +81,8 @@ def build(settings: Settings, dimensions: int, generator: torch.Generator) -> Ni
         kept, moved = (even, odd) if number % 2 == 0 else (odd, even)
         network = mlp(len(kept), len(moved), settings.hidden_units, settings.hidden_layers, generator)
         couplings.append(AdditiveCoupling(network, kept, moved))
-    prior: Prior = {"logistic": Logistic, "gaussian": Gaussian}[settings.prior]()
-    return Nice(Chain(*couplings), Diagonal(dimensions), prior)
+    priors: dict[str, Prior] = {"logistic": Logistic(), "gaussian": Gaussian()}
+    return Nice(Chain(*couplings), Diagonal(dimensions), priors[settings.prior])
 
 
 def optimiser(model: nn.Module, settings: Settings) -> torch.optim.Optimizer:

@@ -65,7 +65,7 @@ def tree(tmp_path: Path) -> Path:
 
 
 def edit(tree: Path, name: str, old: str, new: str) -> None:
-    """Edits a file and moves its time on: two writes within a tick of the clock share one, and hashes are cached by it."""
+    """Edits a file and moves its time on: writes within a tick of the clock share one, and hashes are cached by it."""
     path = tree / name
     text = path.read_text()
     assert old in text
@@ -206,7 +206,7 @@ def test_domain_modules_import_no_stage() -> None:
 
 
 def test_dvc_watches_every_file_whose_hash_it_writes() -> None:
-    """A file in a closure that the `sources` stage does not depend on could change without any stage being run again."""
+    """A file of a closure that stage `sources` does not depend on could change without any stage running again."""
     stages = yaml.safe_load((REPOSITORY / "dvc.yaml").read_text())["stages"]
     watched = [REPOSITORY / dep for dep in stages["sources"]["deps"]]
     needed = {file for path in wanted(REPOSITORY).values() for file in closure(path, REPOSITORY)}
