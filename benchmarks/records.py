@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any, Literal
 
 from pydantic import Field, model_validator
 
+from benchmarks.errors import input_error
 from benchmarks.judging.protocols import Measurement, Variant
 from benchmarks.profiles import Name, Seed, Tier
 from benchmarks.typed_files import Typed, load
@@ -208,5 +209,16 @@ def profiles_with_records(root: Path = Path()) -> list[str]:
 
 
 def records_of(profile: str, root: Path = Path()) -> list[EntryRecord]:
-    """Committed records of a profile, by entry name."""
-    return [read_record(path) for path in sorted((root / ENTRIES / profile).glob("*.json"))]
+    """Committed records of a profile, by entry name.
+
+    Raises:
+        InputError: a file is not a record, or is the record of another profile or entry than its place says.
+    """
+    records = []
+    for path in sorted((root / ENTRIES / profile).glob("*.json")):
+        record = read_record(path)
+        for field, told, wanted in (("profile", record.profile, profile), ("entry", record.entry, path.stem)):
+            if told != wanted:
+                raise input_error(path.relative_to(root), field, told, f"its place says {wanted}; move or remove it")
+        records.append(record)
+    return records

@@ -78,12 +78,24 @@ def show(profile: str) -> None:
     params = profiles.read_params()
     rows: list[list[str]] = []
     for entry in params.entries:
-        file = EVALS / profile / entry / "record.json"
-        if file.exists():
-            rows += [[entry, f"s{run.seed}", run.status, run.reason] for run in read_record(file).runs]
+        record = _current(params, EVALS / profile / entry / "record.json")
+        if record:
+            rows += [[entry, f"s{run.seed}", run.status, run.reason] for run in record.runs]
         else:
             rows += _notes(profile, entry) or [[entry, "all", "no evaluation", "run: dvc repro"]]
     print(tabulate(rows, headers=["entry", "seed", "status", "reason"]))
+
+
+def _current(params: Params, file: Path) -> EntryRecord | None:
+    """The evaluation at hand, where it is of today's code, settings and seeds."""
+    if not file.exists():
+        return None
+    record = read_record(file)
+    try:
+        _check(params, record, "evaluation")
+    except InputError:
+        return None
+    return record
 
 
 def _notes(profile: str, entry: str) -> list[list[str]]:

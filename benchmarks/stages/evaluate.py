@@ -81,15 +81,16 @@ def _trained(method: Method, profile: str, entry: str, seed: int) -> Trained:
     """How training went.
 
     Raises:
-        InputError: the code was edited while the run trained, so nobody can say what made the weights.
+        InputError: there are no weights; the code was edited while the run trained, so nobody can say what made them.
     """
-    file = model_folder(profile, entry, seed) / "trained.json"
+    file, weights = (model_folder(profile, entry, seed) / name for name in ("trained.json", "model.pt"))
+    again = f"run: dvc repro -f -s benchmarks/families/{method.family}/dvc.yaml:train@{profile}_{entry}_s{seed}"
+    for needed in (file, weights):
+        if not needed.is_file():
+            raise InputError(f"{needed}: no such file; {again}")
     told = load_typed(file, Trained)
     if told.source != training_source(method):
-        stage = f"benchmarks/families/{method.family}/dvc.yaml:train@{profile}_{entry}_s{seed}"
-        raise InputError(
-            f"{file}: source: {method.name} was edited while this run trained; run: dvc repro -f -s {stage}"
-        )
+        raise InputError(f"{file}: source: {method.name} was edited while this run trained; {again}")
     return told
 
 

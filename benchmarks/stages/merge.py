@@ -1,9 +1,10 @@
 """After `git merge`: unites what DVC and the pipeline write, so that both sides' results stay valid.
 
 Lock files keep the entries of both sides; where one stage has two, neither is kept and `dvc repro` takes it from the
-run cache or runs it. params.yaml is composed anew. Generated files take our side and are made again by `dvc repro`.
+run cache or runs it. params.yaml is composed anew. A profile gets the entries that their side added. Generated files take our side and are made again by `dvc repro`.
 """
 
+import re
 import subprocess
 import tempfile
 from pathlib import Path
@@ -14,9 +15,11 @@ import yaml
 from benchmarks import profiles
 from benchmarks.errors import CheckFailed, InputError
 from benchmarks.stages import readme
+from benchmarks.stages.new_method import insert_entry
 from benchmarks.typed_files import write_text
 
 GENERATED = ("results/tables/", "reports/")
+BLOCK = re.compile(r"^  ([a-z0-9_]+):.*\n(?:(?:   .*)?\n)*", re.MULTILINE)  # an entry of a profile, to the next
 
 
 def unite(ours: dict[str, Any], theirs: dict[str, Any]) -> dict[str, Any]:
@@ -46,21 +49,47 @@ def _side(number: int, name: str) -> str:
     return _git("show", f":{number}:{name}")
 
 
-def _unite_readme(name: str) -> bool:
-    """Merges README.md with one and the same results table on all sides; that table is then written anew."""
-    texts = [_side(number, name) for number in (2, 1, 3)]
-    block = readme.split(texts[0])[1]
+def unite_profile(ours: str, base: str, theirs: str) -> str | None:
+    """A profile's text with the entries that each side added, at their place; None where a person must decide."""
+    start = base.find("entries:")
+    blocks = [{found[1]: found[0] for found in BLOCK.finditer(text, text.find("entries:"))} for text in (base, theirs)]
+    added = {name: block for name, block in blocks[1].items() if name not in blocks[0]}
+    here = {found[1] for found in BLOCK.finditer(ours, ours.find("entries:"))}
+    if start < 0 or here & set(added):
+        return None
+    for block in added.values():
+        theirs = theirs.replace(block, "", 1)
+    merged = _merged(ours, base, theirs)
+    for block in added.values() if merged is not None else ():
+        merged = insert_entry(merged, block)
+    return merged
+
+
+def _merged(ours: str, base: str, theirs: str) -> str | None:
+    """What git makes of three texts; None where they conflict."""
     with tempfile.TemporaryDirectory() as scratch:
         files = [Path(scratch) / side for side in ("ours", "base", "theirs")]
-        for file, text in zip(files, texts, strict=True):
-            before, _, after = readme.split(text)
-            file.write_text(before + block + after)
-        merged = subprocess.run(
-            ["git", "merge-file", "-p", *map(str, files)], capture_output=True, text=True, check=False
-        )
-    if merged.returncode == 0:
-        write_text(Path(name), merged.stdout)
-    return merged.returncode == 0
+        for file, text in zip(files, (ours, base, theirs), strict=True):
+            file.write_text(text)
+        words = ["git", "merge-file", "-p", *map(str, files)]
+        done = subprocess.run(words, capture_output=True, text=True, check=False)
+    return done.stdout if done.returncode == 0 else None
+
+
+def _unite_readme(name: str) -> bool:
+    """Merges README.md with one and the same results table on all sides; that table is then written anew."""
+    ours, base, theirs = (readme.split(_side(number, name)) for number in (2, 1, 3))
+    merged = _merged(*(before + ours[1] + after for before, _, after in (ours, base, theirs)))
+    if merged is not None:
+        write_text(Path(name), merged)
+    return merged is not None
+
+
+def _unite_profile(name: str) -> bool:
+    merged = unite_profile(*(_side(number, name) for number in (2, 1, 3)))
+    if merged is not None:
+        write_text(Path(name), merged)
+    return merged is not None
 
 
 def run() -> None:
@@ -72,7 +101,10 @@ def run() -> None:
             write_text(path, yaml.safe_dump(unite(ours, theirs), sort_keys=False))
         elif path == profiles.PARAMS or name.startswith(GENERATED):
             _git("checkout", "--ours", "--", name)
-        elif not (name == "README.md" and _unite_readme(name)):
+        elif name == "README.md" or path.parent == profiles.FOLDER:
+            if not (_unite_readme(name) if name == "README.md" else _unite_profile(name)):
+                continue
+        else:
             continue
         _git("add", "--", name)
         print(f"{name}: united")

@@ -1,5 +1,6 @@
 """Writes a complete small method of a family: its file, profile blocks, claims, page and test."""
 
+import keyword
 import re
 from pathlib import Path
 from string import Template
@@ -44,6 +45,8 @@ def run(name: str, family: str, root: Path = Path()) -> None:
     """
     if not re.fullmatch(r"[a-z][a-z0-9_]*", name):
         raise InputError(f"method {name}: names are lower case letters, digits and underscores, a letter first")
+    if keyword.iskeyword(name):
+        raise InputError(f"method {name}: a word of Python cannot name a module; choose another name")
     if family not in families_with_template(root):
         raise InputError(f"family {family}: no template; there are {', '.join(families_with_template(root))}")
     if name in all_methods(root):

@@ -13,6 +13,7 @@ from benchmarks.records import (
     ENTRIES,
     RECEIPTS,
     EntryRecord,
+    StageReceipt,
     flat,
     profiles_with_records,
     read_receipt,
@@ -65,11 +66,21 @@ def _artefacts() -> tuple[list[str], int, int]:
 
 
 def _pairs() -> list[str]:
-    """Records without receipt, receipts without record."""
+    """Records without receipt, receipts without record, records that are not the bytes of their receipt."""
     records = {path.relative_to(ENTRIES) for path in ENTRIES.glob("*/*.json")}
     receipts = {path.relative_to(RECEIPTS) for path in RECEIPTS.glob("*/*.json")}
-    lost = [f"{ENTRIES / name}: has no receipt" for name in sorted(records - receipts)]
-    return lost + [f"{RECEIPTS / name}: has no record" for name in sorted(receipts - records)]
+    findings = [f"{ENTRIES / name}: has no receipt" for name in sorted(records - receipts)]
+    findings += [f"{RECEIPTS / name}: has no record" for name in sorted(receipts - records)]
+    for name in sorted(records & receipts):
+        evaluated = str(evaluate.EVALS / name.with_suffix("") / "record.json")
+        wanted = [stage.artefacts[evaluated] for stage in _stages(name) if evaluated in stage.artefacts]
+        if wanted != [file_hash(ENTRIES / name)]:
+            findings.append(f"{ENTRIES / name}: its SHA-256 is not the one in {RECEIPTS / name}")
+    return findings
+
+
+def _stages(name: Path) -> list[StageReceipt]:
+    return read_receipt(RECEIPTS / name).stages
 
 
 def rerun_findings() -> list[str]:

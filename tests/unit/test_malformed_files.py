@@ -10,13 +10,14 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from pydantic import ValidationError
 
 from benchmarks import profiles
 from benchmarks.errors import InputError
 from benchmarks.judging import claims
 from benchmarks.judging.protocols import Measurement
 from benchmarks.methods import find_method
-from benchmarks.records import read_receipt, read_record
+from benchmarks.records import metric, read_receipt, read_record
 from benchmarks.typed_files import LARGEST_FILE, Typed, load
 
 REPOSITORY = Path(__file__).parents[2]
@@ -568,6 +569,12 @@ def test_wrong_receipt(tmp_path: Path, place: str, value: Any, said: tuple[str, 
     assert read_receipt(path).stages == []
     path.write_text(json.dumps(changed(RECEIPT, place, value)))
     sentence(lambda: read_receipt(path), "container.json: ", *said)
+
+
+@pytest.mark.parametrize("value", [float("nan"), float("inf"), [1.0, float("nan")]], ids=str)
+def test_a_metric_made_in_memory_is_finite_too(value: Any) -> None:
+    with pytest.raises(ValidationError, match="finite"):
+        metric("looks", value, "looks", "lower", 5, Measurement(split="test"))
 
 
 def test_absent_files(root: Path) -> None:

@@ -18,6 +18,7 @@ METHOD = '''"""A method."""
 from implementations.toys.parts.nouns import LIMIT
 from implementations.toys.parts import verbs
 import benchmarks.helper as helper
+import implementations.alone
 import math
 
 RATE = 0.5
@@ -38,6 +39,7 @@ def act(x):
 '''
 FILES = {
     "implementations/__init__.py": "",
+    "implementations/alone/__init__.py": "ALONE = 1\n",
     "implementations/toys/__init__.py": "KIND = 'toy'\n",
     "implementations/toys/method.py": METHOD,
     "implementations/toys/other.py": "A = 1\n",
@@ -114,6 +116,7 @@ OTHER = [
     ("import_of_the_other_package", "benchmarks/helper.py", "1", "2"),
     ("package", "implementations/toys/__init__.py", "toy", "game"),
     ("package_that_was_empty", "implementations/__init__.py", "", "SEED = 1\n"),
+    ("package_imported_alone", "implementations/alone/__init__.py", "1", "2"),
     ("package_of_an_import", "implementations/common/__init__.py", "", "SEED = 1\n"),
     ("text_that_is_no_docstring", PLACE, "RATE = 0.5", "RATE = 'half'"),
 ]

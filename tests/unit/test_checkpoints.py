@@ -1,0 +1,134 @@
+"""Checkpoints on disk: whole or the one before, one process a run, a folder for each identity."""
+
+import os
+from pathlib import Path
+from typing import Any
+
+import pytest
+import torch
+
+from benchmarks.checkpoints import DiskCheckpoint
+from benchmarks.errors import InputError
+
+IDENTITY = {"settings": {"width": 3}, "source": "a", "seed": 0}
+
+
+def checkpoint(root: Path, identity: dict[str, Any] | None = None, seconds: float = 60.0) -> DiskCheckpoint:
+    return DiskCheckpoint(identity or IDENTITY, seconds, root)
+
+
+def state(step: int) -> dict[str, Any]:
+    return {"step": step, "weights": torch.full((3,), float(step), dtype=torch.float64)}
+
+
+def step_of(kept: DiskCheckpoint) -> int:
+    loaded = kept.load()
+    assert loaded is not None
+    assert torch.equal(loaded["weights"], state(loaded["step"])["weights"])
+    return int(loaded["step"])
+
+
+def release(kept: DiskCheckpoint) -> None:
+    """What the end of a process does."""
+    kept._lock.close()
+
+
+def test_saved_state_comes_back_bit_for_bit(tmp_path: Path) -> None:
+    kept = checkpoint(tmp_path)
+    assert kept.load() is None
+    third = torch.tensor([1 / 3, -0.0, 5e-324], dtype=torch.float64)
+    kept.save({"third": third, "generator": torch.Generator().manual_seed(3).get_state()})
+    release(kept)
+    loaded = checkpoint(tmp_path).load()
+    assert loaded is not None
+    assert loaded["third"].numpy().tobytes() == third.numpy().tobytes()
+    assert torch.equal(loaded["generator"], torch.Generator().manual_seed(3).get_state())
+
+
+def test_a_kill_between_writing_and_renaming_leaves_the_old_state(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    kept = checkpoint(tmp_path)
+    kept.save(state(1))
+
+    def killed(source: Path, target: Path) -> None:
+        assert Path(source).stat().st_size > 0  # the new state was written
+        raise KeyboardInterrupt
+
+    with monkeypatch.context() as patch:
+        patch.setattr(os, "replace", killed)
+        with pytest.raises(KeyboardInterrupt):
+            kept.save(state(2))
+    assert step_of(kept) == 1
+    release(kept)
+    again = checkpoint(tmp_path)
+    assert step_of(again) == 1
+    again.save(state(3))  # over what was left lying about
+    assert step_of(again) == 3
+
+
+def test_a_kill_while_writing_leaves_the_old_state(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    kept = checkpoint(tmp_path)
+    kept.save(state(1))
+
+    def half(_: Any, file: Any) -> None:
+        file.write(b"half of it")
+        raise OSError("no space left on device")
+
+    with monkeypatch.context() as patch:
+        patch.setattr(torch, "save", half)
+        with pytest.raises(OSError, match="no space"):
+            kept.save(state(2))
+    assert step_of(kept) == 1
+
+
+def test_it_is_synced_before_it_is_renamed(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    done = []
+    real_sync, real_replace = os.fsync, os.replace
+    monkeypatch.setattr(os, "fsync", lambda handle: done.append("sync") or real_sync(handle))
+    monkeypatch.setattr(os, "replace", lambda a, b: done.append("rename") or real_replace(a, b))
+    checkpoint(tmp_path).save(state(1))
+    assert done == ["sync", "rename"]
+
+
+def test_a_second_process_is_refused_and_a_third_after_the_end_is_not(tmp_path: Path) -> None:
+    first = checkpoint(tmp_path)
+    first.save(state(1))
+    with pytest.raises(InputError, match="another process trains this run") as caught:
+        checkpoint(tmp_path)
+    assert str(first.folder) in str(caught.value)
+    release(first)
+    assert step_of(checkpoint(tmp_path)) == 1
+
+
+def test_another_identity_is_another_folder(tmp_path: Path) -> None:
+    first = checkpoint(tmp_path)
+    first.save(state(1))
+    for change in ({"seed": 1}, {"source": "b"}, {"settings": {"width": 4}}):
+        other = checkpoint(tmp_path, {**IDENTITY, **change})
+        assert other.folder != first.folder
+        assert other.load() is None
+    release(first)
+    turned = checkpoint(tmp_path, dict(reversed(IDENTITY.items())))  # the order of its fields is no identity
+    assert turned.folder == first.folder
+
+
+def test_done_removes_the_state_and_frees_the_lock(tmp_path: Path) -> None:
+    kept = checkpoint(tmp_path)
+    kept.save(state(1))
+    kept.done()
+    assert list(tmp_path.iterdir()) == []
+    assert checkpoint(tmp_path).load() is None
+
+
+def test_due(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    now = [100.0]
+    monkeypatch.setattr("benchmarks.checkpoints.time.monotonic", lambda: now[0])
+    kept = checkpoint(tmp_path, seconds=60.0)
+    assert not kept.due(1)
+    now[0] = 159.0
+    assert not kept.due(2)
+    now[0] = 160.0
+    assert kept.due(3)
+    kept.save(state(3))
+    assert not kept.due(4)

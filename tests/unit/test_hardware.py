@@ -1,0 +1,94 @@
+"""What a profile asks of a machine, field by field."""
+
+from dataclasses import replace
+from typing import Any
+
+import pytest
+import torch
+
+from benchmarks.hardware import Machine, Requirement, apply, mismatches, this_machine
+
+CPU = Machine("cpu", "Some Processor 3000", 1, 8.0, 4, [], "", "Linux")
+GPU = Machine("cuda", "NVIDIA H100 80GB HBM3", 1, 79.6, 16, ["GPU-1"], "550.1", "Linux")
+
+
+def needed(**fields: Any) -> Requirement:
+    return Requirement(**{"device": "cpu", "memory_gib": 2.0, **fields})
+
+
+@pytest.mark.parametrize(
+    ("machine", "required"),
+    [
+        (CPU, needed()),
+        (CPU, needed(memory_gib=8.0, threads=4)),  # exactly what there is
+        (CPU, needed(name="Processor")),
+        (GPU, needed(device="cuda", name="H100", memory_gib=70.0, threads=8)),
+        (replace(GPU, count=8), needed(device="cuda", name="H100", count=8)),
+    ],
+)
+def test_met(machine: Machine, required: Requirement) -> None:
+    assert mismatches(required, machine) == []
+
+
+@pytest.mark.parametrize(
+    ("machine", "required", "field", "found"),
+    [
+        (CPU, needed(memory_gib=8.1), "memory_gib", "8.0"),
+        (CPU, needed(threads=5), "threads", "4 cores"),
+        (CPU, needed(name="^Other"), "name", "Some Processor 3000"),
+        (GPU, needed(device="cuda", name="A100"), "name", "NVIDIA H100 80GB HBM3"),
+        (replace(GPU, count=8), needed(device="cuda"), "count", "8"),  # one GPU is asked for; eight are another machine
+        (GPU, needed(device="cuda", count=8), "count", "1"),
+        (replace(GPU, count=0, name="none", memory_gib=0.0), needed(device="cuda"), "device", "no such device"),
+    ],
+)
+def test_each_field_is_named(machine: Machine, required: Requirement, field: str, found: str) -> None:
+    ((name, asked, seen),) = mismatches(required, machine)
+    assert (name, seen) == (field, found)
+    assert asked
+
+
+def test_every_mismatch_is_told() -> None:
+    fields = [field for field, _, _ in mismatches(needed(memory_gib=9.0, threads=9, name="^x"), CPU)]
+    assert fields == ["name", "memory_gib", "threads"]
+
+
+def test_this_machine() -> None:
+    machine = this_machine("cpu")
+    assert (machine.device, machine.count) == ("cpu", 1)
+    assert machine.name
+    assert machine.memory_gib > 0
+    assert machine.cores >= 1
+    assert set(machine.as_dict()) == {"device", "name", "count", "memory_gib", "cores", "uuids", "driver", "system"}
+    assert mismatches(needed(memory_gib=0.1), machine) == []
+
+
+def test_cuda_where_there_is_none(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(torch.cuda, "is_available", lambda: False)
+    machine = this_machine("cuda")
+    assert (machine.count, machine.memory_gib) == (0, 0.0)
+    assert [field for field, _, _ in mismatches(needed(device="cuda"), machine)] == ["device"]
+
+
+@pytest.fixture
+def kept_settings() -> Any:
+    """Puts back what `apply` sets for the whole process."""
+    threads, deterministic = torch.get_num_threads(), torch.are_deterministic_algorithms_enabled()
+    precision, tf32 = torch.get_float32_matmul_precision(), torch.backends.cudnn.allow_tf32
+    benchmark = torch.backends.cudnn.benchmark
+    yield
+    torch.set_num_threads(threads)
+    torch.use_deterministic_algorithms(deterministic)
+    torch.set_float32_matmul_precision(precision)
+    torch.backends.cudnn.allow_tf32, torch.backends.cudnn.benchmark = tf32, benchmark
+
+
+@pytest.mark.parametrize(("precision", "matmul"), [("float32", "highest"), ("tf32", "high"), ("bfloat16", "high")])
+@pytest.mark.parametrize("deterministic", [True, False])
+def test_apply(kept_settings: None, precision: Any, matmul: str, deterministic: bool) -> None:
+    apply(needed(threads=1, precision=precision, deterministic=deterministic))
+    assert torch.get_num_threads() == 1
+    assert torch.get_float32_matmul_precision() == matmul
+    assert torch.are_deterministic_algorithms_enabled() is deterministic
+    assert torch.backends.cudnn.benchmark is not deterministic
+    assert torch.backends.cudnn.allow_tf32 is (precision != "float32")
