@@ -1,7 +1,8 @@
 """After `git merge`: unites what DVC and the pipeline write, so that both sides' results stay valid.
 
 Lock files keep the entries of both sides; where one stage has two, neither is kept and `dvc repro` takes it from the
-run cache or runs it. params.yaml is composed anew. A profile gets the entries that their side added. Generated files take our side and are made again by `dvc repro`.
+run cache or runs it. A profile gets the entries that either side added; params.yaml is composed anew. Generated files
+take our side and are made again by `dvc repro`.
 """
 
 import re
@@ -60,7 +61,9 @@ def unite_profile(ours: str, base: str, theirs: str) -> str | None:
     for block in added.values():
         theirs = theirs.replace(block, "", 1)
     merged = _merged(ours, base, theirs)
-    for block in added.values() if merged is not None else ():
+    if merged is None:
+        return None
+    for block in added.values():
         merged = insert_entry(merged, block)
     return merged
 

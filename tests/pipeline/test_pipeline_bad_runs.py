@@ -30,14 +30,14 @@ def test_a_failed_run_stops_no_other_and_is_a_row_with_its_reason(clone: Clone) 
 
 @pytest.mark.dvc
 def test_a_diverged_run_is_a_result_and_its_claims_are_undecided(clone: Clone) -> None:
-    clone.compose(NICE_ALONE.replace("batch: 100", "batch: 100, learning_rate: 1.0e6"))
+    clone.compose(NICE_ALONE.replace("batch: 100", "batch: 100, learning_rate: 1.0e6").replace("[0, 1]", "[0]"))
     clone.dvc("repro")
     assert "diverged" in clone.bench("collect", "--partial", "smoke")
-    for run in clone.json("results/entries/smoke/nice_digits.json")["runs"]:
-        assert run["status"] == "diverged"
-        assert "not finite at step" in run["reason"]
+    (run,) = clone.json("results/entries/smoke/nice_digits.json")["runs"]
+    assert run["status"] == "diverged"
+    assert "not finite at step" in run["reason"]
     (row,) = clone.table("scores")
-    assert (row["entry"], row["seeds"], row["interval"]) == ("nice_digits", "0 of 2", "s0 diverged, s1 diverged")
+    assert (row["entry"], row["seeds"], row["interval"]) == ("nice_digits", "0 of 1", "s0 diverged")
     verdicts = {row["claim"]: row["verdict"] for row in clone.table("verdicts")}
     assert verdicts["nice_exact_inverse"] == "undecided at smoke scale"
     clone.bench("readme")
@@ -107,7 +107,7 @@ def test_a_run_stopped_twice_and_killed_twice_ends_with_the_bytes_of_an_unbroken
     for _ in range(2):
         training = Training(clone)
         assert int(re.findall(r"step (\d+) of", training.told)[0]) > at
-        time.sleep(draw.uniform(0.0, 0.5))
+        time.sleep(draw.uniform(0.0, 0.3))
         assert training.end(signal.SIGKILL) == -signal.SIGKILL, f"too late a kill, seed {seed}"
         assert not (clone / MODEL).exists()
     assert Training(clone).end(None) == 0

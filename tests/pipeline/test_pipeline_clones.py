@@ -92,7 +92,7 @@ def test_an_experiment_marks_what_it_changed_and_cannot_switch_the_profile(clone
     assert "params.yaml: profile: found cpu; the file was composed for smoke; run: claimbench profile cpu" in told
     clone.git("checkout", "-q", "--", "params.yaml")
 
-    told = clone.dvc("exp", "run", "-S", "entries.nice_digits.settings.learning_rate=0.01")
+    told = clone.dvc("exp", "run", "-S", "+entries.nice_digits.settings.learning_rate=0.01")
     assert "evaluate@smoke_container" not in ran(told)
     assert "evaluate@smoke_nice_digits" in ran(told)
     assert clone.json("results/entries/smoke/nice_digits.json")["modified"] is True
