@@ -43,7 +43,12 @@ class DiskCheckpoint:
 
         if not self.file.exists():
             return None
-        state: dict[str, Any] = torch.load(self.file, weights_only=True, map_location="cpu")
+        try:
+            state: dict[str, Any] = torch.load(self.file, weights_only=True, map_location="cpu")
+        except Exception as error:  # whatever a damaged file makes the reader raise
+            damaged = self.file.replace(self.file.with_suffix(".damaged"))
+            print(f"{damaged}: not readable as a checkpoint ({type(error).__name__}); training starts afresh")
+            return None
         return state
 
     def due(self, step: int) -> bool:

@@ -23,6 +23,10 @@ class Requirement(Typed):
     precision: Literal["float32", "tf32", "bfloat16"] = "float32"  # of matrix products while training
     deterministic: bool = True
 
+    def arithmetic(self) -> dict[str, Any]:
+        """The fields that decide numbers; the others only say which machine may run."""
+        return self.model_dump(include={"device", "threads", "precision", "deterministic"})
+
     @field_validator("name")
     @classmethod
     def _is_pattern(cls, name: str) -> str:
@@ -105,15 +109,3 @@ def mismatches(required: Requirement, machine: Machine) -> list[tuple[str, str, 
     if machine.cores < required.threads:
         found.append(("threads", str(required.threads), f"{machine.cores} cores"))
     return found
-
-
-def apply(required: Requirement) -> None:
-    """Sets threads, precision and determinism in torch as the profile says; call before the first operation."""
-    os.environ.setdefault("CUBLAS_WORKSPACE_CONFIG", ":4096:8")
-    import torch
-
-    torch.set_num_threads(required.threads)
-    torch.use_deterministic_algorithms(required.deterministic)
-    torch.backends.cudnn.benchmark = not required.deterministic
-    torch.backends.cudnn.allow_tf32 = required.precision != "float32"
-    torch.set_float32_matmul_precision("highest" if required.precision == "float32" else "high")

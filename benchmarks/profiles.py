@@ -90,11 +90,17 @@ class ComposedEntry(Typed):
     samples: int
     timeout_minutes: float | None
     needs: list[Name]
+    task_settings: dict[Name, JsonValue]
     settings: dict[Name, JsonValue]
 
     def method_settings(self) -> dict[str, JsonValue]:
         """The settings without what the training stage takes for itself."""
         return {name: value for name, value in self.settings.items() if name not in STAGE_SETTINGS}
+
+    def budget(self) -> dict[str, int] | None:
+        """What the training stage takes for itself, steps and validate_every; None for what is not trained."""
+        found = {name: value for name in STAGE_SETTINGS if isinstance(value := self.settings.get(name), int)}
+        return found if len(found) == len(STAGE_SETTINGS) else None
 
 
 class ComposedFor(Typed):
@@ -116,7 +122,7 @@ class Params(Typed):
     def settings_hash(self, entry: str) -> str:
         """Identity of what decides an entry's numbers, seeds aside: settings, samples, task, hardware flags."""
         composed = self.entries[entry].model_dump(exclude={"seeds", "timeout_minutes"})
-        return digest({"entry": composed, "hardware": self.hardware.model_dump()})
+        return digest({"entry": composed, "hardware": self.hardware.arithmetic()})
 
 
 def names(root: Path = Path()) -> list[str]:
@@ -139,17 +145,23 @@ def read(name: str, root: Path = Path()) -> Profile:
         raise input_error(path, "profile", profile.profile, f"must be the file's name, {name}")
     methods = all_methods(root)
     for entry_name, entry in profile.entries.items():
-        _check(path, f"entries.{entry_name}", entry, methods, profile.entries)
+        _check(path, f"entries.{entry_name}", entry, methods, profile.entries, root)
     return profile
 
 
-def _check(path: Path, field: str, entry: Entry, methods: Mapping[str, Method], entries: Mapping[str, Entry]) -> None:
+def _check(
+    path: Path, field: str, entry: Entry, methods: Mapping[str, Method], entries: Mapping[str, Entry], root: Path
+) -> None:
     if entry.method not in methods:
         raise input_error(path, f"{field}.method", entry.method, f"the methods are {', '.join(methods)}")
     method = methods[entry.method]
     known_tasks = tasks(method.family)
     if entry.task not in known_tasks:
         raise input_error(path, f"{field}.task", entry.task, f"tasks of {method.family} are {', '.join(known_tasks)}")
+    trains = (root / "benchmarks/families" / method.family / "train.py").exists()
+    if trains != (entry.steps is not None):
+        needed = "steps and validate_every are needed" if trains else "nothing is trained, leave steps out"
+        raise input_error(path, f"{field}.steps", entry.steps, f"methods of {method.family}: {needed}")
     allowed = method.settings_fields()
     for setting in entry.settings:
         if setting not in allowed:
@@ -189,6 +201,7 @@ def compose(profile: Profile, root: Path = Path()) -> Params:
             samples=entry.samples,
             timeout_minutes=entry.timeout_minutes,
             needs=entry.needs,
+            task_settings=tasks(family)[entry.task].settings(),
             settings={**entry.settings, **budget},
         )
     return Params(
@@ -239,7 +252,7 @@ def modified_entries(params: Params, root: Path = Path()) -> set[str]:
         for name in params.entries
         if name not in composed.entries
         or params.entries[name] != composed.entries[name]
-        or params.hardware != composed.hardware
+        or params.hardware.arithmetic() != composed.hardware.arithmetic()
     }
 
 
@@ -254,7 +267,7 @@ def typed_settings(method: Method, given: Mapping[str, JsonValue], where: str) -
     """The method's `Settings`, each value checked against the field's annotation; `where` is for the sentence only.
 
     Raises:
-        InputError: an unknown setting or a value of the wrong type.
+        InputError: an unknown setting, or a value of the wrong type or out of range.
     """
     settings_type = method.module().Settings
     hints = get_type_hints(settings_type)
@@ -266,4 +279,7 @@ def typed_settings(method: Method, given: Mapping[str, JsonValue], where: str) -
         except ValidationError as error:
             allowed = error.errors()[0]["msg"].removeprefix("Input should be ")
             raise input_error(where, f"settings.{name}", repr(value), allowed) from None
-    return settings_type(**given)
+    try:
+        return settings_type(**given)
+    except ValueError as error:
+        raise InputError(f"{where}: settings: {error}") from None

@@ -12,6 +12,7 @@ from benchmarks.hardware import Requirement, this_machine
 from benchmarks.records import StageReceipt
 
 LOCK = Path("requirements.lock")
+CODE = ("benchmarks", "implementations", "dvc.yaml", "numerics.txt", "requirements.lock")
 VERSIONS = ("torch", "torchvision", "numpy", "scipy", "scikit-learn", "torch-fidelity", "torchmetrics", "dvc")
 
 
@@ -30,7 +31,7 @@ def commit() -> tuple[str, bool]:
     try:
         head = _git("rev-parse", "HEAD")
         # params.yaml is composed anew for each profile; edits of it by hand are marked in the records.
-        changed = _git("status", "--porcelain", "--", "benchmarks", "implementations", "requirements.lock")
+        changed = _git("status", "--porcelain", "--", *CODE)
     except (OSError, subprocess.SubprocessError):
         return "unknown", True
     edits = [line for line in changed.splitlines() if not line.endswith("dvc.lock")]

@@ -34,6 +34,7 @@ class Inputs:
 
     seed: int
     samples: int  # how many to draw
+    arithmetic: dict[str, Any]  # the fields of `torch_flags.TorchFlags`, for families that use torch
     images: Callable[[str], NDArray[np.uint8]]  # of a split of the task's data set, (n, *shape)
     features: Callable[[], dict[str, Any]]  # what the features stage left for the data set
     weights: Callable[[], dict[str, Any]]  # state dict of the trained model, on the CPU

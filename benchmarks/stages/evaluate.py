@@ -6,7 +6,7 @@ import shutil
 from pathlib import Path
 from typing import Any
 
-from benchmarks import hardware, profiles
+from benchmarks import profiles
 from benchmarks.data.parts.dataset import load
 from benchmarks.errors import InputError
 from benchmarks.judging.protocols import Measurement
@@ -22,7 +22,7 @@ from benchmarks.typed_files import read_json, write_json
 EVALS = Path("evals")
 
 
-def run(profile: str, entry: str, off_profile: bool) -> None:
+def run(profile: str, entry: str, off_profile: bool, evals: Path = EVALS) -> None:
     """Raises InputError when params, profile, hardware, models or data are not as they must be."""
     stopwatch = Stopwatch()
     params = profiles.read_params()
@@ -31,13 +31,11 @@ def run(profile: str, entry: str, off_profile: bool) -> None:
     composed = profiles.run_of(params, entry)
     method = find_method(composed.method)
     off = check_hardware(params.hardware, profile, off_profile)
-    trained = "steps" in composed.settings
+    trained = composed.budget() is not None
     source = entry_source(method)
     settings = profiles.typed_settings(method, composed.method_settings(), f"{profiles.PARAMS}: entries.{entry}")
     task = tasks(method.family)[composed.task]
     take = importlib.import_module(f"benchmarks.families.{method.family}.evaluate").evaluate
-    if trained:
-        hardware.apply(params.hardware)
     runs: list[RunRecord] = []
     pictures: Images | None = None
     timings: dict[str, float] = {}
@@ -47,7 +45,7 @@ def run(profile: str, entry: str, off_profile: bool) -> None:
             told = _trained(method, profile, entry, seed)
             run_record = RunRecord(seed=seed, status=told.status, reason=told.reason, curve=told.curve)
         if run_record.status == "done":
-            inputs = _inputs(profile, entry, seed, composed.samples, task.dataset)
+            inputs = _inputs(params, entry, seed, task.dataset)
             taken: Evaluated = take(method.module(), settings, task, inputs)
             run_record = run_record.model_copy(update={"metrics": [_metric(row) for row in taken.rows]})
             timings |= {f"{name} s{seed}": seconds for name, seconds in taken.timings.items()}
@@ -68,7 +66,7 @@ def run(profile: str, entry: str, off_profile: bool) -> None:
         runs=runs,
         samples=pictures,
     )
-    target = EVALS / profile / entry
+    target = evals / profile / entry
     shutil.rmtree(target, ignore_errors=True)
     write_json(target / "record.json", record.model_dump())
     made = receipt("evaluate", None, stopwatch, params.hardware, [target / "record.json"], off, timings=timings)
@@ -94,16 +92,18 @@ def _trained(method: Method, profile: str, entry: str, seed: int) -> Trained:
     return told
 
 
-def _inputs(profile: str, entry: str, seed: int, samples: int, dataset: str | None) -> Inputs:
+def _inputs(params: profiles.Params, entry: str, seed: int, dataset: str | None) -> Inputs:
     def weights() -> dict[str, Any]:
         import torch
 
-        state: dict[str, Any] = torch.load(model_folder(profile, entry, seed) / "model.pt", "cpu", weights_only=True)
+        file = model_folder(params.profile, entry, seed) / "model.pt"
+        state: dict[str, Any] = torch.load(file, "cpu", weights_only=True)
         return state
 
     return Inputs(
         seed=seed,
-        samples=samples,
+        samples=params.entries[entry].samples,
+        arithmetic=params.hardware.arithmetic(),
         images=lambda split: load(Path("data") / str(dataset), split)[0],
         features=lambda: read_json(Path("features") / str(dataset) / "pixels.json"),
         weights=weights,

@@ -76,48 +76,46 @@ def run(profile: str, entry: str, seed: int, off_profile: bool) -> None:
             f"{profiles.PARAMS}: profile: found {params.profile}, wanted {profile}; run: claimbench profile {profile}"
         )
     composed = profiles.run_of(params, entry)
+    budget = composed.budget()
+    if budget is None:
+        raise InputError(f"entry {entry}: nothing of it is trained; run: claimbench evaluate {profile} {entry}")
+    if seed not in composed.seeds:
+        raise InputError(f"entry {entry}: seed {seed} is none of its seeds, {composed.seeds}; add it to the profile")
     method = find_method(composed.method)
     off = check_hardware(params.hardware, profile, off_profile)
-    hardware.apply(params.hardware)
     settings = profiles.typed_settings(method, composed.method_settings(), f"{profiles.PARAMS}: entries.{entry}")
     task = tasks(method.family)[composed.task]
     data = Path("data") / task.dataset
     images = {split: load(data, split)[0] for split in ("train", "valid")}
+    if settings.batch > len(images["train"]):
+        raise InputError(
+            f"{profiles.PARAMS}: entries.{entry}.settings.batch: found {settings.batch}; "
+            f"at most the {len(images['train'])} training images of {task.dataset}"
+        )
     source = training_source(method)
     identity = {
-        "entry": composed.model_dump(include={"method", "task", "settings"}),
-        "hardware": params.hardware.model_dump(),
+        "entry": composed.model_dump(include={"method", "task", "task_settings", "settings"}),
+        "hardware": params.hardware.arithmetic(),
         "seed": seed,
         "source": source,
         "numerics": NUMERICS.read_text(),
         "data": {path.name: file_hash(path) for path in sorted(data.iterdir())},
     }
-    checkpoint = DiskCheckpoint(identity)
     train = importlib.import_module(f"benchmarks.families.{method.family}.train").train
-
-    def fitted(steps: int, checkpoint: Any, report: Any, stop: Any) -> Any:
-        budget = {"steps": steps, "validate_every": int(str(composed.settings["validate_every"]))}
-        place = {"device": params.hardware.device, "bfloat16": params.hardware.precision == "bfloat16"}
-        return train(
-            method.module(),
-            settings,
-            task,
-            **budget,
-            seed=seed,
-            **place,
-            images=images,
-            checkpoint=checkpoint,
-            report=report,
-            stop=stop,
-        )
-
-    repeats = _same_weights(
-        fitted(PROBE_STEPS, _Nowhere(), _ignore, bool), fitted(PROBE_STEPS, _Nowhere(), _ignore, bool)
-    )
-    steps = int(str(composed.settings["steps"]))
-    resumed = checkpoint.file.exists()
+    from benchmarks.torch_flags import TorchFlags
     from implementations.common.fit import Interrupted
 
+    flags = TorchFlags(**params.hardware.arithmetic())
+
+    def fitted(steps: int, checkpoint: Any, report: Any, stop: Any) -> Any:
+        given = (method.module(), settings, task, steps, budget["validate_every"], seed, flags, images)
+        return train(*given, checkpoint, report, stop)
+
+    probes = [fitted(PROBE_STEPS, _Nowhere(), _ignore, bool) for _ in range(2)]
+    repeats = _same_weights(*probes)
+    steps = budget["steps"]
+    checkpoint = DiskCheckpoint(identity)
+    resumed = checkpoint.file.exists()
     limit = composed.timeout_minutes
     with (
         _stopping(limit * 60 if limit else math.inf) as stop,

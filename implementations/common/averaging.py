@@ -28,6 +28,11 @@ class ExponentialMovingAverage:
         for name, value in model.named_parameters():
             self.average[name].lerp_(value, weight)
 
+    def restore(self, average: dict[str, Tensor]) -> None:
+        """Takes over a saved average, onto the device where the model is."""
+        for name, value in average.items():
+            self.average[name].copy_(value)
+
     def weights(self, model: nn.Module) -> dict[str, Tensor]:
         """A state dict: the averaged parameters, with the model's own buffers."""
         return {**model.state_dict(), **self.average}

@@ -132,7 +132,7 @@ def fit(
         for name, generator in generators.items():
             generator.set_state(saved["generators"][name])
         if average:
-            average.average = saved["average"]
+            average.restore(saved["average"])
 
     def save(step: int) -> None:
         state = {"step": step, "total": total, "last": last, "curve": curve, "best": best, "model": model.state_dict()}

@@ -2,11 +2,11 @@
 
 An image x is mapped to z = f(x) by couplings whose Jacobian determinant is 1, then scaled once; the density is exact:
 
-    log p(x) = sum_d log p_d(f_d(x)) + sum_d s_d                                   (equations 3 and 8, section 3.3)
+    log p(x) = sum_d log p_d(z_d) + sum_d s_d,    z = f(x)
 
-    coupling    z_moved = x_moved + m(x_kept),   z_kept = x_kept                   (equation 11)
-    scaling     z = exp(s) * h                                                      (section 3.3)
-    prior       log p_d(z) = -log(1 + e^z) - log(1 + e^-z)   (logistic)            (section 3.4)
+    coupling    z_moved = x_moved + m(x_kept),   z_kept = x_kept                   (additive coupling)
+    scaling     z = exp(s) * h                                                      (diagonal, once, at the end)
+    prior       log p_d(z) = -log(1 + e^z) - log(1 + e^-z)                          (logistic)
 
 Even and odd pixels take turns in being moved. Inversion costs as much as evaluation: z_moved - m(z_kept).
 """
@@ -17,6 +17,7 @@ from typing import Literal
 import torch
 from torch import Tensor, nn
 
+from implementations.common.settings import require_positive
 from implementations.flows.parts.bijections import AdditiveCoupling, Chain, Diagonal
 from implementations.flows.parts.priors import Gaussian, Logistic, Prior
 from implementations.networks.mlp import mlp
@@ -37,6 +38,12 @@ class Settings:
     epsilon: float = 1e-4  # section 5.1
     gradient_clip: float | None = None  # ours: the paper clips nothing
     ema_half_life: int | None = None  # images; ours: the paper averages nothing
+
+    def __post_init__(self) -> None:
+        require_positive(self, "couplings", "hidden_layers", "hidden_units", "batch", "learning_rate", "epsilon")
+        require_positive(self, "gradient_clip", "ema_half_life")
+        if not (0 <= self.beta1 < 1 and 0 <= self.beta2 < 1):
+            raise ValueError(f"beta1 and beta2 lie in [0, 1), not {self.beta1} and {self.beta2}")
 
 
 class Nice(nn.Module):
@@ -86,7 +93,7 @@ def build(settings: Settings, dimensions: int, generator: torch.Generator) -> Ni
 
 
 def optimiser(model: nn.Module, settings: Settings) -> torch.optim.Optimizer:
-    """Adam as in section 5.1."""
+    """Adam with the paper's constants (section 5.1)."""
     betas = (settings.beta1, settings.beta2)
     return torch.optim.Adam(
         model.parameters(), lr=settings.learning_rate, betas=betas, eps=settings.epsilon, fused=True

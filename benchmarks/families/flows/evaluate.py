@@ -9,9 +9,11 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor, nn
 
-from benchmarks.families.flows.tasks import ImageDensity
+from benchmarks.families.flows.density import ImageDensity
 from benchmarks.metrics.measured import Evaluated, Inputs, Measured, Value
+from benchmarks.metrics.pixels import REFERENCE
 from benchmarks.seeds import torch_generator
+from benchmarks.torch_flags import TorchFlags
 from implementations.flows.parts.dequantisation import bits_per_dimension, dequantise, quantise
 from implementations.flows.parts.protocol import FlowMethod
 
@@ -23,6 +25,7 @@ NOISE_SEED = 0  # the same noise for every model, so that differences are the mo
 
 def evaluate(method: FlowMethod, settings: Any, task: ImageDensity, inputs: Inputs) -> Evaluated:
     """Metrics of a trained model, in float64, and images drawn from it."""
+    TorchFlags(**inputs.arithmetic).apply()
     model = method.build(settings, task.dimensions, torch_generator(inputs.seed, "initial weights"))
     model.load_state_dict(inputs.weights())
     model = model.double().eval()
@@ -45,7 +48,7 @@ def evaluate(method: FlowMethod, settings: Any, task: ImageDensity, inputs: Inpu
         rows.append(Measured(f"{prefix}bits_per_dim", bits, "bits/dim", "lower", len(x), taken))
         if split == "test":
             gain = independent_pixels_bits - bits
-            compared = {**taken, "reference": "a histogram a pixel, counted on train with one added a level"}
+            compared = {**taken, "reference": REFERENCE}
             rows.append(Measured("bits_below_independent_pixels", gain, "bits/dim", "higher", len(x), compared))
             rows += _exactness(model, x, taken)
     with torch.no_grad():

@@ -8,8 +8,9 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor, nn
 
-from benchmarks.families.flows.tasks import ImageDensity
+from benchmarks.families.flows.density import ImageDensity
 from benchmarks.seeds import torch_generator
+from benchmarks.torch_flags import TorchFlags
 from implementations.common.fit import Checkpoint, Fitted, Plan, fit
 from implementations.flows.parts.dequantisation import dequantise
 from implementations.flows.parts.protocol import FlowMethod
@@ -24,8 +25,7 @@ def train(
     steps: int,
     validate_every: int,
     seed: int,
-    device: str,
-    bfloat16: bool,
+    flags: TorchFlags,
     images: Mapping[str, NDArray[np.uint8]],
     checkpoint: Checkpoint,
     report: Callable[[int, float, float], None],
@@ -33,16 +33,18 @@ def train(
 ) -> tuple[nn.Module, Fitted]:
     """The model with the weights of the best validation likelihood, and how its training went.
 
-    `images` holds grey levels of shape (n, *task.shape) for the splits train and valid; with `bfloat16` the matrix
+    `images` holds grey levels of shape (n, *task.shape) for the splits train and valid. Under bfloat16 the matrix
     products of training, and only those, are taken in that precision.
     """
+    flags.apply()
+    device = flags.device
     train_set, valid_set = (flat_levels(images[split], device) for split in ("train", "valid"))
     model = method.build(settings, task.dimensions, torch_generator(seed, "initial weights")).to(device)
     noise = torch_generator(seed, "training noise", device)
 
     def loss(indices: Tensor) -> Tensor:
         x = dequantise(train_set[indices.to(device)], task.levels, noise)
-        with torch.autocast(device, torch.bfloat16, enabled=bfloat16):
+        with torch.autocast(device, torch.bfloat16, enabled=flags.bfloat16):
             return method.loss(model, x, noise)
 
     def validate() -> float:

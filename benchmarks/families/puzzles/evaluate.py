@@ -23,7 +23,7 @@ def evaluate(method: PuzzleMethod, settings: Any, task: Puzzle, inputs: Inputs) 
     instances = [task.draw(int(length), generator) for length in task.lengths_drawn(inputs.samples, generator)]
     instances.append(task.draw(task.longest_once, generator))
     studied = [task.draw(length, generator) for length in task.lengths]
-    answers = [task.reference(instance).value for instance in instances]
+    answers = [task.reference(instance) for instance in instances]
     rows: list[Measured] = []
     seconds: dict[str, float] = {}
     for algorithm in method.ALGORITHMS:

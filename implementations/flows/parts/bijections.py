@@ -10,7 +10,7 @@ from torch import Tensor, nn
 
 
 class AdditiveCoupling(nn.Module):
-    """y_moved = x_moved + m(x_kept), y_kept = x_kept; NICE (arXiv 1410.8516), equation 11. Volume preserving."""
+    """y_moved = x_moved + m(x_kept), y_kept = x_kept; NICE (arXiv 1410.8516). Volume preserving."""
 
     kept: Tensor
     moved: Tensor
@@ -34,7 +34,7 @@ class AdditiveCoupling(nn.Module):
 
 
 class Diagonal(nn.Module):
-    """y = exp(log_scale) * x; NICE section 3.3. logdet = sum(log_scale)."""
+    """y = exp(log_scale) * x, the last layer of NICE. logdet = sum(log_scale)."""
 
     def __init__(self, dimensions: int):
         super().__init__()

@@ -19,7 +19,7 @@ class Prior(Protocol):
 
 
 class Logistic:
-    """Standard logistic: log p(z) = -log(1 + e^z) - log(1 + e^-z) a dimension; NICE section 3.4."""
+    """Standard logistic: log p(z) = -log(1 + e^z) - log(1 + e^-z) a dimension, the prior of NICE."""
 
     def log_prob(self, z: Tensor) -> Tensor:
         return (logsigmoid(z) + logsigmoid(-z)).sum(1)
