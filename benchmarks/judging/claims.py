@@ -137,6 +137,8 @@ class _OnTwoSides(_Claim):
             raise ValueError("better and worse are the same; an ordering needs two sides")
         if self.better.literature and self.worse.literature:
             raise ValueError("one of the sides must be something we run")
+        if self.scope == "paper" and (self.better.method or self.worse.method):
+            raise ValueError("sides of a claim of scope paper name entries, not methods")
         return self
 
 

@@ -2,11 +2,13 @@
 
 import json
 from collections import defaultdict
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
+from itertools import pairwise
 from typing import Any
 
 import pandas as pd
 
+from benchmarks.errors import InputError
 from benchmarks.judging.claims import Claim, Paper
 from benchmarks.judging.protocols import describe
 from benchmarks.judging.verdicts import Verdict, judge
@@ -27,10 +29,10 @@ VERDICTS = ["claim", "paper", "where", "kind", "scope", "task", "metric", "paper
 Row = dict[str, Any]
 
 
-def marks(record: EntryRecord, sources: Mapping[str, str]) -> list[str]:
-    """Why a record must not be taken at face value; `sources` maps methods to the hash of today's code."""
+def marks(record: EntryRecord, stale: Collection[str]) -> list[str]:
+    """Why a record must not be taken at face value; `stale` names the entries that today's code did not make."""
     found = []
-    if sources.get(record.method) != record.source:
+    if record.entry in stale:
         found.append("stale")
     if record.modified:
         found.append("modified")
@@ -39,7 +41,7 @@ def marks(record: EntryRecord, sources: Mapping[str, str]) -> list[str]:
     return found
 
 
-def scores(records: Iterable[EntryRecord], sources: Mapping[str, str]) -> list[Row]:
+def scores(records: Iterable[EntryRecord], stale: Collection[str]) -> list[Row]:
     """A row for each entry, variant and metric: mean over the seeds that are done, with its interval."""
     rows = []
     for record in records:
@@ -64,20 +66,27 @@ def scores(records: Iterable[EntryRecord], sources: Mapping[str, str]) -> list[R
                     "tier": record.tier,
                     "fingerprint": fingerprint,
                     "source": record.source,
-                    "stale": "+".join(marks(record, sources)),
+                    "stale": "+".join(marks(record, stale)),
                 }
             )
         if not any(run.metrics for run in record.runs):
-            rows.append(_without_metrics(record, sources))
-    return sorted(rows, key=lambda row: [str(row[key]) for key in ("entry", "variant", "metric", "fingerprint")])
+            rows.append(_without_metrics(record, stale))
+    rows.sort(key=lambda row: [str(row[key]) for key in ("entry", "variant", "metric", "fingerprint")])
+    for one, other in pairwise(rows):
+        if all(one[key] == other[key] for key in ("entry", "variant", "metric")):
+            raise InputError(
+                f"results/entries: {one['entry']}: {one['metric']} of {one['variant']} was taken by two protocols; "
+                "give the metrics two names, or name the difference in the variant"
+            )
+    return rows
 
 
-def _without_metrics(record: EntryRecord, sources: Mapping[str, str]) -> Row:
+def _without_metrics(record: EntryRecord, stale: Collection[str]) -> Row:
     """An entry none of whose runs gave a number is a row too: a failure is never a missing row."""
     statuses = ", ".join(f"s{run.seed} {run.status}" for run in record.runs)
     told = {"entry": record.entry, "variant": "default", "method": record.method, "task": record.task}
     told |= {"seeds": f"0 of {len(record.runs)}", "interval": statuses, "tier": record.tier, "source": record.source}
-    return {**dict.fromkeys(SCORES, ""), **told, "stale": "+".join(marks(record, sources))}
+    return {**dict.fromkeys(SCORES, ""), **told, "stale": "+".join(marks(record, stale))}
 
 
 def _grouped(record: EntryRecord) -> dict[tuple[str, str, str], list[Metric]]:
@@ -116,10 +125,16 @@ def leaderboard(records: Sequence[EntryRecord], scored: Sequence[Row]) -> list[R
         samples = {name: values[row["entry"], row["variant"], metric, fingerprint] for name, row in named.items()}
         ranks = rank_intervals(samples, rows[0]["direction"] == "higher")
         for name, row in named.items():
-            low, high = ranks[name]
+            # Survivors of a run that did not finish everywhere are no fair sample: their place stays open.
+            low, high = ranks[name] if _complete(row) else (1, len(named))
             kept = {key: row[key] for key in ("entry", "variant", "mean", "low", "high", "stale")}
             ranked.append({"task": task, "metric": metric, "rank_low": low, "rank_high": high, **kept})
     return sorted(ranked, key=lambda row: (row["task"], row["metric"], row["rank_low"], row["entry"], row["variant"]))
+
+
+def _complete(row: Row) -> bool:
+    done, _, all_seeds = str(row["seeds"]).partition(" of ")
+    return done == all_seeds
 
 
 def summary(scored: Sequence[Row]) -> dict[str, dict[str, dict[str, float]]]:
@@ -131,12 +146,12 @@ def summary(scored: Sequence[Row]) -> dict[str, dict[str, dict[str, float]]]:
     return nested
 
 
-def verdict_rows(verdicts: Iterable[Verdict], sources: Mapping[str, str]) -> list[Row]:
+def verdict_rows(verdicts: Iterable[Verdict], stale: Collection[str]) -> list[Row]:
     """Rows of verdicts.csv, in the order of the claim files."""
     rows = []
     for verdict in verdicts:
         claim = verdict.claim
-        found = sorted({mark for record in verdict.records for mark in marks(record, sources)})
+        found = sorted({mark for record in verdict.records for mark in marks(record, stale)})
         rows.append(
             {
                 "claim": claim.id,
@@ -176,7 +191,7 @@ def files(
     records: Sequence[EntryRecord],
     claims: Sequence[tuple[Paper, Claim]],
     elsewhere: Mapping[str, Sequence[str]],
-    sources: Mapping[str, str],
+    stale: Collection[str],
 ) -> dict[str, str]:
     """Every table of one profile, by file name.
 
@@ -184,13 +199,13 @@ def files(
         records: the profile's records.
         claims: all claims with their papers.
         elsewhere: profiles that have each entry, for the reason of `not run`.
-        sources: hash of today's code of each method.
+        stale: entries whose record is not of today's code, settings and seeds.
     """
-    scored = scores(records, sources)
+    scored = scores(records, stale)
     verdicts = [verdict for paper, claim in claims for verdict in judge(paper, claim, records, elsewhere)]
     return {
         "scores.csv": csv(SCORES, scored),
         "leaderboard.csv": csv(LEADERBOARD, leaderboard(records, scored)),
         "summary.json": json.dumps(summary(scored), indent=1, sort_keys=True) + "\n",
-        "verdicts.csv": csv(VERDICTS, verdict_rows(verdicts, sources)),
+        "verdicts.csv": csv(VERDICTS, verdict_rows(verdicts, stale)),
     }

@@ -85,8 +85,12 @@ def judge(
         if complete:
             return [_judge_on(paper, claim, subjects, concerned, task) for task in complete]
     elif all(any(_concerns(side, record) for record in concerned) for side in subjects):
-        return [_judge_on(paper, claim, subjects, concerned, tasks[0])]
-    return [Verdict(claim, paper, "", None, None, None, "", "not run", _why_not_run(subjects, elsewhere), ())]
+        if len(tasks) == 1:
+            return [_judge_on(paper, claim, subjects, concerned, tasks[0])]
+        told = f"the sides ran on the tasks {' and '.join(tasks)}"
+        return [Verdict(claim, paper, "", None, None, None, "", "not comparable: task", told, tuple(concerned))]
+    reason = _why_not_run(subjects, concerned, elsewhere)
+    return [Verdict(claim, paper, "", None, None, None, "", "not run", reason, ())]
 
 
 def _subjects(claim: Claim) -> list[Side]:
@@ -104,14 +108,18 @@ def _on(side: Side, records: Sequence[EntryRecord], task: str) -> list[EntryReco
     return [record for record in records if record.task == task and _concerns(side, record)]
 
 
-def _why_not_run(subjects: Sequence[Side], elsewhere: Mapping[str, Sequence[str]]) -> str:
+def _why_not_run(
+    subjects: Sequence[Side], concerned: Sequence[EntryRecord], elsewhere: Mapping[str, Sequence[str]]
+) -> str:
     parts = []
     for side in subjects:
+        if any(_concerns(side, record) for record in concerned):
+            continue
         if side.entry is not None:
             parts.append(f"entry {side.entry} belongs to {' and '.join(elsewhere.get(side.entry, ['no profile']))}")
         else:
             parts.append(f"method {side.method} has no record here")
-    return "; ".join(parts)
+    return "; ".join(parts) or "the sides have no task in common here"
 
 
 def _judge_on(paper: Paper, claim: Claim, subjects: list[Side], concerned: Sequence[EntryRecord], task: str) -> Verdict:
@@ -126,7 +134,7 @@ def _judge_on(paper: Paper, claim: Claim, subjects: list[Side], concerned: Seque
 
     finding = _finding(claim, subjects, records)
     if isinstance(finding, str):
-        return verdict(f"not comparable: {finding}", f"ours was taken with another {finding} than the claim asks for")
+        return verdict(f"not comparable: {finding}", f"ours has another {finding} than the claim or the other side")
     if len(tiers) > 1:
         return verdict("not comparable: tier", f"the sides ran at tiers {' and '.join(tiers)}", finding)
     tier = tiers[0]
@@ -159,6 +167,11 @@ def _finding(claim: Claim, subjects: list[Side], records: Sequence[EntryRecord])
             return _Finding(
                 "undecided", f"{side.name()} has no metric {claim.metric} in variant {describe(side.variant)}"
             )
+        for metric in samples[0].by_seed.values():
+            if metric.unit != claim.unit:
+                return "unit"
+            if metric.direction != claim.direction:
+                return "direction"
         fitting = [sample for sample in samples if first_difference(asked, sample.protocol) is None]
         if not fitting:
             return str(first_difference(asked, samples[0].protocol))
@@ -214,12 +227,13 @@ def _value(claim: ValueClaim, sample: _Sample) -> _Finding:
     low, high = min([test.low, *lows]), max([test.high, *highs])
     shown = (test.mean, *(x if abs(x) != float("inf") else None for x in (low, high)))
     band = f"{target:g} ± {tolerance:g}"
-    interval = f"the {1 - 2 * ALPHA:.0%} interval [{low:.6g}, {high:.6g}]"
+    widened = ", widened by the fits' own," if lows or highs else ""
+    interval = f"the {1 - 2 * ALPHA:.0%} interval{widened} [{low:.6g}, {high:.6g}]"
     if len(sample.values) < 2:
         return _Finding("undecided", f"one seed gives no interval; ours {test.mean:.6g}, the band {band}", *shown)
     guard = rounding_guard(target, tolerance)
     if target - tolerance - guard <= low and high <= target + tolerance + guard:
-        return _Finding("holds", f"{interval} lies within {band} (two one-sided t tests, p {test.p:.2g})", *shown)
+        return _Finding("holds", f"{interval} lies within {band} (two one-sided t tests)", *shown)
     if low > target + tolerance + guard or high < target - tolerance - guard:
         outcome: Outcome = "better" if (low > target) == (claim.direction == "higher") else "worse"
         return _Finding(outcome, f"{interval} lies beyond {band}", *shown)

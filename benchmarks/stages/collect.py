@@ -28,10 +28,10 @@ def run(profile: str) -> None:
     for entry in params.entries:
         file = EVALS / profile / entry / "record.json"
         if not file.exists():
-            _check(params, read_record(_committed(params, entry)), "committed record")
+            _check(params, entry, read_record(_committed(params, entry)), "committed record")
             kept.append(entry)
             continue
-        _check(params, read_record(file), "evaluation")
+        _check(params, entry, read_record(file), "evaluation")
         read_receipt(file.with_name("receipt.json"))
         writes[ENTRIES / profile / f"{entry}.json"] = file.read_text()
         writes[RECEIPTS / profile / f"{entry}.json"] = file.with_name("receipt.json").read_text()
@@ -56,17 +56,19 @@ def _committed(params: Params, entry: str) -> Path:
     return path
 
 
-def _check(params: Params, record: EntryRecord, what: str) -> None:
+def _check(params: Params, entry: str, record: EntryRecord, what: str) -> None:
     """Raises InputError unless the record is of today's code, settings and seeds."""
-    where = f"{params.profile}/{record.entry}: the {what}"
-    method = find_method(params.entries[record.entry].method)
+    where = f"{params.profile}/{entry}: the {what}"
+    if (record.profile, record.entry) != (params.profile, entry):
+        raise InputError(f"{where} is of {record.profile}/{record.entry}; put it back to its place, or remove it")
+    method = find_method(params.entries[entry].method)
     family = f"benchmarks/families/{method.family}/dvc.yaml"
-    again = f"run: dvc repro -f -s {family}:evaluate@{params.profile}_{record.entry}"
+    again = f"run: dvc repro -f -s {family}:evaluate@{params.profile}_{entry}"
     if record.source != entry_source(method):
         raise InputError(f"{where} was made by other code than today's (edited while it ran?); {again}")
-    if record.settings_hash != params.settings_hash(record.entry):
+    if record.settings_hash != params.settings_hash(entry):
         raise InputError(f"{where} was made with other settings than params.yaml has; {again}")
-    seeds = params.entries[record.entry].seeds
+    seeds = params.entries[entry].seeds
     if [run.seed for run in record.runs] != seeds:
         raise InputError(f"{where} has other seeds than params.yaml, {seeds}; {again}")
 
@@ -76,6 +78,8 @@ def show(profile: str) -> None:
     from tabulate import tabulate
 
     params = profiles.read_params()
+    if params.profile != profile:
+        raise InputError(f"{profiles.PARAMS}: profile: found {params.profile}; run: claimbench profile {profile}")
     rows: list[list[str]] = []
     for entry in params.entries:
         record = _current(params, EVALS / profile / entry / "record.json")
@@ -92,7 +96,7 @@ def _current(params: Params, file: Path) -> EntryRecord | None:
         return None
     record = read_record(file)
     try:
-        _check(params, record, "evaluation")
+        _check(params, file.parent.name, record, "evaluation")
     except InputError:
         return None
     return record

@@ -6,10 +6,8 @@ from benchmarks.judging import claims
 from benchmarks.judging.protocols import describe
 from benchmarks.judging.tables import marks
 from benchmarks.judging.verdicts import judge
-from benchmarks.methods import all_methods
-from benchmarks.provenance import entry_source
 from benchmarks.records import RECEIPTS, EntryRecord, profiles_with_records, read_receipt, records_of
-from benchmarks.stages.judge import profiles_of_entries
+from benchmarks.stages.judge import profiles_of_entries, stale_entries
 
 
 def run(name: str) -> None:
@@ -27,13 +25,14 @@ def run(name: str) -> None:
     if claim.measurement:
         for field, value in claim.measurement.stated().items():
             print(f"  asks for {field}: {value}")
-    sources = {method: entry_source(found) for method, found in all_methods().items()}
     for profile in profiles_with_records():
-        for verdict in judge(paper, claim, records_of(profile), profiles_of_entries(Path())):
+        records = records_of(profile)
+        stale = stale_entries(profile, records, Path())
+        for verdict in judge(paper, claim, records, profiles_of_entries(Path())):
             print(f"\nprofile {profile}{f', task {verdict.task}' if verdict.task else ''}: {verdict.verdict.upper()}")
             print(f"  because: {verdict.reason}")
             for record in verdict.records:
-                _tell(record, claim.metric, marks(record, sources))
+                _tell(record, claim.metric, marks(record, stale))
 
 
 def _tell(record: EntryRecord, metric: str, found: list[str]) -> None:

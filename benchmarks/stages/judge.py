@@ -1,12 +1,14 @@
 """Stage judge: records and claims -> results/tables/<profile>/, for every profile that has records."""
 
 import shutil
+from collections.abc import Sequence
 from pathlib import Path
 
+from benchmarks import profiles
 from benchmarks.judging import claims, tables
 from benchmarks.methods import all_methods
 from benchmarks.provenance import entry_source
-from benchmarks.records import profiles_with_records, records_of
+from benchmarks.records import EntryRecord, profiles_with_records, records_of
 from benchmarks.typed_files import write_text
 
 TABLES = Path("results/tables")
@@ -21,6 +23,22 @@ def profiles_of_entries(root: Path) -> dict[str, list[str]]:
     return having
 
 
+def stale_entries(profile: str, records: Sequence[EntryRecord], root: Path) -> set[str]:
+    """Entries whose record was made by other code, settings or seeds than the profile and the tree have today."""
+    methods = all_methods(root)
+    params = profiles.compose(profiles.read(profile, root), root) if profile in profiles.names(root) else None
+    return {
+        record.entry
+        for record in records
+        if params is None
+        or record.entry not in params.entries
+        or record.method not in methods
+        or record.source != entry_source(methods[record.method], root)
+        or [run.seed for run in record.runs] != params.entries[record.entry].seeds
+        or (not record.modified and record.settings_hash != params.settings_hash(record.entry))
+    }
+
+
 def build(root: Path, destination: Path) -> None:
     """Writes every table; folders of profiles without records go.
 
@@ -28,10 +46,11 @@ def build(root: Path, destination: Path) -> None:
         InputError: a malformed claim, profile or record; nothing is written then.
     """
     known = claims.read_all(root)
-    sources = {name: entry_source(method, root) for name, method in all_methods(root).items()}
     elsewhere = profiles_of_entries(root)
-    profiles = profiles_with_records(root)
-    made = {name: tables.files(records_of(name, root), known, elsewhere, sources) for name in profiles}
+    made = {}
+    for name in profiles_with_records(root):
+        records = records_of(name, root)
+        made[name] = tables.files(records, known, elsewhere, stale_entries(name, records, root))
     for profile, texts in made.items():
         for name, text in texts.items():
             write_text(destination / profile / name, text)

@@ -42,12 +42,14 @@ def _git(*words: str) -> str:
 
 
 def _conflicts() -> list[str]:
-    return _git("diff", "--name-only", "--diff-filter=U").split()
+    return _git("diff", "--name-only", "-z", "--diff-filter=U").split("\0")[:-1]
 
 
 def _side(number: int, name: str) -> str:
-    """A conflicted file as the base (1), ours (2) or theirs (3) has it."""
-    return _git("show", f":{number}:{name}")
+    """A conflicted file as the base (1), ours (2) or theirs (3) has it; empty where that side has no such file."""
+    staged = _git("ls-files", "--stage", "--", name).splitlines()
+    there = any(line.split("\t")[0].endswith(f" {number}") for line in staged)
+    return _git("show", f":{number}:{name}") if there else ""
 
 
 def unite_profile(ours: str, base: str, theirs: str) -> str | None:
@@ -81,7 +83,10 @@ def _merged(ours: str, base: str, theirs: str) -> str | None:
 
 def _unite_readme(name: str) -> bool:
     """Merges README.md with one and the same results table on all sides; that table is then written anew."""
-    ours, base, theirs = (readme.split(_side(number, name)) for number in (2, 1, 3))
+    texts = [_side(number, name) for number in (2, 1, 3)]
+    if not all(texts):
+        return False
+    ours, base, theirs = map(readme.split, texts)
     merged = _merged(*(before + ours[1] + after for before, _, after in (ours, base, theirs)))
     if merged is not None:
         write_text(Path(name), merged)
@@ -100,9 +105,12 @@ def run() -> None:
     for name in _conflicts():
         path = Path(name)
         if path.name == "dvc.lock":
-            ours, theirs = (yaml.safe_load(_side(number, name)) for number in (2, 3))
+            ours, theirs = (yaml.safe_load(_side(number, name)) or {} for number in (2, 3))
             write_text(path, yaml.safe_dump(unite(ours, theirs), sort_keys=False))
         elif path == profiles.PARAMS or name.startswith(GENERATED):
+            if not _side(2, name):  # our side removed it; if it is still made, `dvc repro` makes it again
+                _git("rm", "--quiet", "--force", "--", name)
+                continue
             _git("checkout", "--ours", "--", name)
         elif name == "README.md" or path.parent == profiles.FOLDER:
             if not (_unite_readme(name) if name == "README.md" else _unite_profile(name)):
@@ -116,4 +124,6 @@ def run() -> None:
     name = str(yaml.safe_load(profiles.PARAMS.read_text())["profile"])
     profiles.write_params(profiles.compose(profiles.read(name)))
     _git("add", "--", str(profiles.PARAMS))
-    print("params.yaml: composed anew. Next: dvc repro --allow-missing && claimbench readme && git commit")
+    print(
+        "params.yaml: composed anew. Next: dvc repro --allow-missing && claimbench readme && git add -A && git commit"
+    )

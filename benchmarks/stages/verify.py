@@ -92,9 +92,9 @@ def rerun_findings() -> list[str]:
         if committed.source != entry_source(find_method(committed.method)):
             findings.append(f"{entry}: made by other code than today's; run: dvc repro")
             continue
-        evaluate.run(params.profile, entry, off_profile=committed.off_profile)
-        again = read_record(evaluate.EVALS / params.profile / entry / "record.json")
-        findings += _moved(committed, again)
+        with tempfile.TemporaryDirectory() as scratch:
+            evaluate.run(params.profile, entry, committed.off_profile, Path(scratch))
+            findings += _moved(committed, read_record(Path(scratch) / params.profile / entry / "record.json"))
     return findings
 
 
