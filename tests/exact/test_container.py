@@ -5,6 +5,7 @@ import itertools
 import numpy as np
 import pytest
 
+from benchmarks.families.puzzles.tasks import largest_area
 from implementations.puzzles.container import ALGORITHMS, brute_force, two_pointers
 
 EXAMPLES = [([1, 8, 6, 2, 5, 4, 8, 3, 7], 49), ([1, 1], 1)]
@@ -51,6 +52,13 @@ def test_printed_examples(algorithm, heights, area):
 def test_agrees_with_the_definition(algorithm, arrays):
     wrong = [heights for heights in arrays if algorithm(np.array(heights)).value != oracle(heights)]
     assert wrong == []
+
+
+@pytest.mark.parametrize("arrays", [SMALL, SHAPED, random_arrays()], ids=["all small", "shaped", "random"])
+def test_the_benchmarks_own_answer_agrees_with_the_definition(arrays):
+    wrong = [heights for heights in arrays if largest_area(np.array(heights)) != oracle(heights)]
+    assert wrong == []
+    assert type(largest_area(np.array(arrays[0]))) is int
 
 
 def test_the_algorithms_agree_where_the_definition_is_too_slow():

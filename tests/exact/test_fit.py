@@ -311,6 +311,24 @@ def test_average_does_not_follow_the_model_by_itself():
     assert torch.equal(average.weights(model)["layer.weight"], Regression().layer.weight)
 
 
+def test_restoring_an_average_copies_in_place():
+    """A checkpoint lies on the CPU, and in whatever type; the average stays where the model is."""
+    average = ExponentialMovingAverage(Regression().double(), 8)
+    before = dict(average.average)
+    places = {name: (value.data_ptr(), value.device, value.dtype) for name, value in before.items()}
+    saved = {name: torch.full_like(value, 0.5, dtype=torch.float32) for name, value in before.items()}
+    average.restore(saved)
+    for name, value in average.average.items():
+        assert value is before[name]
+        assert (value.data_ptr(), value.device, value.dtype) == places[name]
+        assert torch.equal(value, torch.full_like(value, 0.5))
+        saved[name].fill_(9.0)  # what was handed in is not kept
+        assert torch.equal(value, torch.full_like(value, 0.5))
+    elsewhere = ExponentialMovingAverage(nn.Linear(3, 1, device="meta"), 8)
+    elsewhere.restore({"weight": torch.zeros(1, 3), "bias": torch.zeros(1)})
+    assert {value.device.type for value in elsewhere.average.values()} == {"meta"}
+
+
 def test_the_loop_averages_by_the_images_of_a_batch():
     """One step at a half-life of one batch ends halfway between the first weights and the raw ones."""
     plan = Plan(10, 4, 1, 1)

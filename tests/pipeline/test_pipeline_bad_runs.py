@@ -2,13 +2,16 @@
 
 import random
 import re
+import shutil
 import signal
 import subprocess
 import time
+from collections.abc import Callable
+from dataclasses import dataclass
 
 import pytest
 
-from tests.pipeline.clones import PROFILE, PYTHON, Clone
+from tests.pipeline.clones import ANOTHER_SEED, NICE_LOSS, PROFILE, PYTHON, Clone
 
 MODEL = "runs/smoke/nice_digits/models/s0/model.pt"
 RECEIPT = "runs/smoke/nice_digits/receipts/s0.json"
@@ -18,19 +21,20 @@ NICE_ALONE = PROFILE[: PROFILE.index("  container:")] + PROFILE[PROFILE.index(" 
 @pytest.mark.dvc
 def test_a_failed_run_stops_no_other_and_is_a_row_with_its_reason(clone: Clone) -> None:
     before = clone.hashes("results", "reports")
-    clone.compose(PROFILE.replace("batch: 100", "batch: 5000").replace("samples: 3", "samples: 4"))
+    clone.edit("implementations/flows/nice.py", NICE_LOSS, 'raise RuntimeError("no loss today")')
+    clone.compose(PROFILE.replace("samples: 3", "samples: 4").replace(*ANOTHER_SEED))
     assert "evaluate@smoke_container" in clone.repro("-k", code=255)
     assert clone.hashes("results", "reports") == before
     shown = clone.bench("collect", "--partial", "smoke")
-    assert re.search(r"nice_digits +s0 +failed +ValueError: a batch of 5000 cannot be drawn from", shown)
-    assert re.search(r"nice_digits +s1 +failed", shown)
+    for seed in ("s0", "s1"):
+        assert re.search(rf"nice_digits +{seed} +failed +RuntimeError: no loss today", shown)
     assert re.search(r"container +s0 +done", shown)
     assert clone.hashes("results", "reports") == before
 
 
 @pytest.mark.dvc
 def test_a_diverged_run_is_a_result_and_its_claims_are_undecided(clone: Clone) -> None:
-    clone.compose(NICE_ALONE.replace("batch: 100", "batch: 100, learning_rate: 1.0e6").replace("[0, 1]", "[0]"))
+    clone.compose(NICE_ALONE.replace("batch: 100", "batch: 100, learning_rate: 1.0e6"))
     clone.dvc("repro")
     assert "diverged" in clone.bench("collect", "--partial", "smoke")
     (run,) = clone.json("results/entries/smoke/nice_digits.json")["runs"]
@@ -46,7 +50,7 @@ def test_a_diverged_run_is_a_result_and_its_claims_are_undecided(clone: Clone) -
 
 @pytest.mark.dvc
 def test_an_off_profile_run_marks_every_table_it_reaches(clone: Clone) -> None:
-    clone.compose(NICE_ALONE.replace("memory_gib: 0.5", "memory_gib: 4096").replace("[0, 1]", "[0]"))
+    clone.compose(NICE_ALONE.replace("memory_gib: 0.5", "memory_gib: 4096"))
     told = clone.dvc("repro", code=255)
     assert "hardware.memory_gib" in told
     clone.dvc("repro", CLAIMBENCH_OFF_PROFILE="1")
@@ -80,26 +84,47 @@ class Training:
         return self.process.returncode
 
 
-@pytest.mark.dvc
-def test_a_run_stopped_twice_and_killed_twice_ends_with_the_bytes_of_an_unbroken_one(clone: Clone) -> None:
+STEPS = 4000
+
+
+@dataclass(frozen=True)
+class Long:
+    """A clone whose nice_digits trains for some seconds, and the weights that an unbroken run of it gives."""
+
+    clone: Clone
+    unbroken: bytes
+
+
+@pytest.fixture(scope="module")
+def trained(shared: Callable[[str], Clone]) -> Long:
+    clone = shared("long")
     # Checkpoints every 50 ms, so that kills find one; enough steps that no signal comes too late.
     clone.edit("benchmarks/checkpoints.py", "seconds: float = 60.0", "seconds: float = 0.05")
-    steps = 4000
-    clone.compose(PROFILE.replace("steps: 20", f"steps: {steps}").replace("validate_every: 10", "validate_every: 500"))
+    clone.compose(PROFILE.replace("steps: 20", f"steps: {STEPS}").replace("validate_every: 10", "validate_every: 500"))
     assert Training(clone).end(None) == 0
-    unbroken = (clone / MODEL).read_bytes()
     assert clone.json(RECEIPT)["resumed"] is False
-    (clone / MODEL).unlink()
-    assert not list(clone.path.glob(".checkpoints/*/state.pt"))
+    return Long(clone, (clone / MODEL).read_bytes())
 
+
+@pytest.fixture
+def long(trained: Long) -> Long:
+    """The shared one, without model and checkpoint."""
+    (trained.clone / MODEL).unlink(missing_ok=True)
+    shutil.rmtree(trained.clone / ".checkpoints", ignore_errors=True)
+    return trained
+
+
+@pytest.mark.dvc
+def test_a_run_stopped_twice_and_killed_twice_ends_with_the_bytes_of_an_unbroken_one(long: Long) -> None:
+    clone = long.clone
     at = 0
     for number in (signal.SIGTERM, signal.SIGINT):
         training = Training(clone)
         assert training.end(number) == 1
-        stopped = re.search(rf"nice_digits s0: stopped at step (\d+) of {steps}; the checkpoint is kept", training.told)
+        stopped = re.search(rf"nice_digits s0: stopped at step (\d+) of {STEPS}; the checkpoint is kept", training.told)
         assert stopped, training.told
         assert "Traceback" not in training.told
-        assert at < int(stopped[1]) < steps
+        assert at < int(stopped[1]) < STEPS
         at = int(stopped[1])
         assert list(clone.path.glob(".checkpoints/*/state.pt"))
     seed = random.randrange(2**32)
@@ -111,6 +136,19 @@ def test_a_run_stopped_twice_and_killed_twice_ends_with_the_bytes_of_an_unbroken
         assert training.end(signal.SIGKILL) == -signal.SIGKILL, f"too late a kill, seed {seed}"
         assert not (clone / MODEL).exists()
     assert Training(clone).end(None) == 0
-    assert (clone / MODEL).read_bytes() == unbroken, f"seed {seed}"
+    assert (clone / MODEL).read_bytes() == long.unbroken, f"seed {seed}"
     assert clone.json(RECEIPT)["resumed"] is True
     assert not list(clone.path.glob(".checkpoints/*/state.pt"))
+
+
+@pytest.mark.dvc
+def test_a_damaged_checkpoint_is_set_aside_and_training_starts_afresh(long: Long) -> None:
+    clone = long.clone
+    assert Training(clone).end(signal.SIGTERM) == 1
+    (state,) = clone.path.glob(".checkpoints/*/state.pt")
+    state.write_bytes(state.read_bytes()[: state.stat().st_size // 2])
+    told = clone.bench("train", "smoke", "nice_digits", "0")
+    assert f"{state.relative_to(clone.path).with_suffix('.damaged')}: not readable as a checkpoint" in told
+    assert "training starts afresh" in told
+    assert (clone / MODEL).read_bytes() == long.unbroken
+    assert clone.json(RECEIPT)["resumed"] is False

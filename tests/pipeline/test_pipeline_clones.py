@@ -2,24 +2,11 @@
 
 import pytest
 
-from tests.pipeline.clones import PROFILE, UP_TO_DATE, Clone, ran
+from tests.pipeline.clones import PROFILE, UP_TO_DATE, Clone, new_method, ran
 from tests.pipeline.conftest import Base
 
 BEHIND = {"collect", "judge", "report"}
 CI = ("repro", "--dry", "--allow-missing")
-SMALL = {"puzzles": ("samples: 50", "samples: 2"), "flows": ("steps: 500", "steps: 10")}
-
-
-def new_method(clone: Clone, name: str, family: str) -> str:
-    """Adds a method as a user would, with a smaller budget in `smoke`; gives its entry."""
-    clone.bench("new-method", name, "--family", family)
-    profile = "benchmarks/profiles/smoke.yaml"
-    clone.edit(profile, "seeds: [0, 1, 2]", "seeds: [0]")
-    clone.edit(profile, *SMALL[family])
-    if family == "flows":
-        clone.edit(profile, "validate_every: 100", "validate_every: 5")
-    clone.bench("profile", "smoke")
-    return name if family == "puzzles" else f"{name}_digits"
 
 
 @pytest.mark.dvc
@@ -44,7 +31,7 @@ def test_profiles_lie_side_by_side_and_switching_back_trains_nothing(clone: Clon
     before = clone.hashes("results/entries", "results/tables/smoke")
     clone.compose(
         PROFILE[: PROFILE.index("  container:")].replace("profile: smoke", "profile: other")
-        + PROFILE[PROFILE.index("  nice_digits:") :].replace("[0, 1]", "[0]"),
+        + PROFILE[PROFILE.index("  nice_digits:") :],
         "other",
     )
     assert clone.repro() == {"train@other_nice_digits_s0", "evaluate@other_nice_digits", *BEHIND}
@@ -57,6 +44,13 @@ def test_profiles_lie_side_by_side_and_switching_back_trains_nothing(clone: Clon
     assert {name: after[name] for name in before} == before
     assert "results/entries/other/nice_digits.json" in after
     assert {path.parent.name for path in (clone / "reports").glob("*/index.html")} == {"smoke", "other"}
+
+    clone.edit("benchmarks/profiles/smoke.yaml", "steps: 20", "steps: 30")
+    assert not {stage for stage in clone.repro() if "@" in stage}  # smoke is not the profile that is composed
+    for table in ("scores", "leaderboard"):
+        for row in clone.table(table):
+            assert row["stale"] == ("stale" if row["entry"] == "nice_digits" else "")
+    assert {row["stale"] for row in clone.table("scores", "other")} == {""}
     clone.bench("readme")
     clone.bench("verify")
 

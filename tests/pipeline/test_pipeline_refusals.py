@@ -6,7 +6,7 @@ from collections.abc import Callable
 
 import pytest
 
-from tests.pipeline.clones import PROFILE, Clone
+from tests.pipeline.clones import PROFILE, UP_TO_DATE, Clone
 
 RECORD = "results/entries/smoke/container.json"
 
@@ -55,11 +55,11 @@ def test_collect_refuses_an_evaluation_of_other_code(restored: Clone) -> None:
 @pytest.mark.dvc
 def test_evaluate_refuses_weights_whose_code_changed_while_they_trained(restored: Clone) -> None:
     before = restored.hashes("evals")
-    trained = "runs/smoke/nice_digits/models/s1/trained.json"
+    trained = "runs/smoke/nice_digits/models/s0/trained.json"
     restored.edit(trained, '"source": "', '"source": "0')
     told = one_sentence(restored.bench("evaluate", "smoke", "nice_digits", code=2))
     assert trained in told
-    assert "dvc repro -f -s benchmarks/families/flows/dvc.yaml:train@smoke_nice_digits_s1" in told
+    assert "dvc repro -f -s benchmarks/families/flows/dvc.yaml:train@smoke_nice_digits_s0" in told
     assert restored.hashes("evals") == before
 
 
@@ -74,7 +74,7 @@ def test_collect_keeps_a_committed_record_only_while_its_settings_hold(restored:
     told = one_sentence(restored.bench("collect", "smoke", code=2))
     assert "smoke/container: the committed record was made with other settings than params.yaml has" in told
 
-    restored.compose(PROFILE.replace("seeds: [0]", "seeds: [0, 1]"))
+    restored.compose(PROFILE.replace("seeds: [0]\n    samples", "seeds: [0, 1]\n    samples"))
     assert "the committed record has other seeds" in one_sentence(restored.bench("collect", "smoke", code=2))
     assert restored.hashes("results") == before
 
@@ -84,13 +84,73 @@ def test_collect_keeps_a_committed_record_only_while_its_settings_hold(restored:
 
 
 @pytest.mark.dvc
+def test_collect_refuses_a_record_that_lies_in_anothers_place(restored: Clone) -> None:
+    container, nice = (f"evals/smoke/{entry}/record.json" for entry in ("container", "nice_digits"))
+    before = restored.hashes("results")
+    shutil.copy2(restored / nice, restored / container)
+    told = one_sentence(restored.bench("collect", "smoke", code=2))
+    assert "smoke/container: the evaluation is of smoke/nice_digits; put it back to its place, or remove it" in told
+
+    (restored / container).unlink()
+    restored.edit(RECORD, '"profile": "smoke"', '"profile": "other"')
+    told = one_sentence(restored.bench("collect", "smoke", code=2))
+    assert "smoke/container: the committed record is of other/container; put it back" in told
+    restored.git("checkout", "-q", "--", RECORD)
+    assert restored.hashes("results") == before
+
+
+@pytest.mark.dvc
+def test_only_the_composed_profile_is_collected_or_shown(restored: Clone) -> None:
+    before = restored.hashes("results")
+    for words in (["cpu"], ["--partial", "cpu"]):
+        told = one_sentence(restored.bench("collect", *words, code=2))
+        assert "params.yaml: profile: found smoke; run: claimbench profile cpu" in told
+    assert restored.hashes("results") == before
+
+
+@pytest.mark.dvc
+@pytest.mark.parametrize(
+    ("edit", "words", "why"),
+    [
+        (
+            ("batch: 100", "batch: 5000"),
+            ("nice_digits", "0"),
+            r"params\.yaml: entries\.nice_digits\.settings\.batch: found 5000; at most the \d+ training images",
+        ),
+        (
+            ("batch: 100", "batch: 100, learning_rate: -1.0"),
+            ("nice_digits", "0"),
+            r"params\.yaml: entries\.nice_digits: settings: learning_rate must be above 0, not -1\.0",
+        ),
+        (None, ("nice_digits", "7"), r"entry nice_digits: seed 7 is none of its seeds, \[0\]; add it to the profile"),
+        (
+            None,
+            ("container", "0"),
+            "entry container: nothing of it is trained; run: claimbench evaluate smoke container",
+        ),
+        (None, ("nowhere", "0"), "entry nowhere: not in profile smoke; it has container, nice_digits"),
+    ],
+    ids=["batch", "range", "seed", "untrained", "unknown"],
+)
+def test_train_refuses_what_it_cannot_train_and_notes_no_failure(
+    restored: Clone, edit: tuple[str, str] | None, words: tuple[str, str], why: str
+) -> None:
+    if edit:
+        restored.compose(PROFILE.replace(*edit))
+    before = restored.hashes("runs")
+    assert re.search(why, one_sentence(restored.bench("train", "smoke", *words, code=2)))
+    assert restored.hashes("runs") == before
+    assert not (restored / ".failures").exists()
+
+
+@pytest.mark.dvc
 def test_evaluate_without_a_model_says_so_and_keeps_the_last_evaluation(restored: Clone) -> None:
     before = restored.hashes("evals", "results")
     for name in ("model.pt", "trained.json"):
-        (restored / "runs/smoke/nice_digits/models/s1" / name).unlink()
+        (restored / "runs/smoke/nice_digits/models/s0" / name).unlink()
         told = one_sentence(restored.bench("evaluate", "smoke", "nice_digits", code=2))
-        assert f"runs/smoke/nice_digits/models/s1/{name}" in told
-        assert "train@smoke_nice_digits_s1" in told
+        assert f"runs/smoke/nice_digits/models/s0/{name}" in told
+        assert "train@smoke_nice_digits_s0" in told
     assert restored.hashes("evals", "results") == before
 
 
@@ -151,6 +211,19 @@ def test_verify_names_every_file_of_which_a_byte_was_flipped(restored: Clone) ->
     for name in flipped:
         assert f"  {name}: " in told
     assert "Traceback" not in told
+
+
+@pytest.mark.dvc
+def test_verify_evaluates_again_and_writes_nothing(restored: Clone) -> None:
+    def written() -> dict[str, int]:
+        files = [path for name in ("evals", "runs", "results", "reports") for path in (restored / name).rglob("*")]
+        return {str(path): path.stat().st_mtime_ns for path in files}
+
+    hashes, times = restored.hashes("evals", "runs", "results", "reports"), written()
+    assert "everything is as the records say" in restored.bench("verify", "--rerun")
+    assert (restored.hashes("evals", "runs", "results", "reports"), written()) == (hashes, times)
+    assert UP_TO_DATE in restored.dvc("status")
+    assert restored.git("status", "--porcelain") == ""
 
 
 @pytest.mark.dvc

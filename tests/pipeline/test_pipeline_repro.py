@@ -9,15 +9,25 @@ import yaml
 
 from benchmarks.source_hashes import closure
 from benchmarks.stages.sources import wanted
-from tests.pipeline.clones import ROOT, UP_TO_DATE, Clone, ran
+from tests.pipeline.clones import (
+    ANOTHER_SEED,
+    CONTAINER_EDIT,
+    NICE_LOSS,
+    PROFILE,
+    ROOT,
+    UP_TO_DATE,
+    Clone,
+    new_method,
+    ran,
+)
 from tests.pipeline.conftest import Base
 
-TRAIN = {"train@smoke_nice_digits_s0", "train@smoke_nice_digits_s1"}
+TRAIN = "train@smoke_nice_digits_s0"
 EVERY_STAGE = {
     "sources",
     "fetch@digits",
     "features@digits",
-    *TRAIN,
+    TRAIN,
     "evaluate@smoke_nice_digits",
     "evaluate@smoke_container",
     "collect",
@@ -83,19 +93,17 @@ def test_a_comment_or_a_docstring_trains_and_evaluates_nothing(clone: Clone) -> 
 
 @pytest.mark.dvc
 @pytest.mark.parametrize(
-    ("file", "old", "new", "again", "other"),
+    ("file", "edit", "again", "other"),
     [
         (
             "implementations/flows/nice.py",
-            "return -model.log_prob(x).mean()",
-            "return -2.0 * model.log_prob(x).mean()",
-            {*TRAIN, "evaluate@smoke_nice_digits"},
+            (NICE_LOSS, NICE_LOSS.replace("-model", "-2.0 * model")),
+            {TRAIN, "evaluate@smoke_nice_digits"},
             "container",
         ),
         (
             "implementations/puzzles/container.py",
-            "best = max(best, min(low, high) * (right - left))",
-            "best = max(min(low, high) * (right - left), best)",
+            CONTAINER_EDIT,
             {"evaluate@smoke_container"},
             "nice_digits",
         ),
@@ -103,10 +111,10 @@ def test_a_comment_or_a_docstring_trains_and_evaluates_nothing(clone: Clone) -> 
     ids=["nice", "container"],
 )
 def test_an_edit_of_a_methods_code_runs_that_method_only(
-    clone: Clone, file: str, old: str, new: str, again: set[str], other: str
+    clone: Clone, file: str, edit: tuple[str, str], again: set[str], other: str
 ) -> None:
     untouched = (clone / f"results/entries/smoke/{other}.json").read_bytes()
-    clone.edit(file, old, new)
+    clone.edit(file, *edit)
     assert clone.repro() == {"sources", *again, "collect", "judge", "report"}
     assert (clone / f"results/entries/smoke/{other}.json").read_bytes() == untouched
     assert {row["stale"] for row in clone.table("scores")} == {""}
@@ -120,12 +128,58 @@ def test_an_edited_setting_or_a_new_seed_runs_only_what_it_touches(clone: Clone,
     clone.edit("benchmarks/profiles/smoke.yaml", "steps: 20", "steps: 30")
     told = clone.dvc("repro", code=255)
     assert "benchmarks/profiles/smoke.yaml has been edited since; run: claimbench profile smoke" in told
-    assert not ran(told) & {*TRAIN, "evaluate@smoke_nice_digits", "judge", "report"}
+    assert not ran(told) & {TRAIN, "evaluate@smoke_nice_digits", "judge", "report"}
 
     clone.bench("profile", "smoke")
-    assert clone.repro() == {*TRAIN, *after}
+    assert clone.repro() == {TRAIN, *after}
 
-    clone.edit("benchmarks/profiles/smoke.yaml", "seeds: [0, 1]", "seeds: [0, 1, 2]")
+    clone.edit("benchmarks/profiles/smoke.yaml", *ANOTHER_SEED)
     clone.bench("profile", "smoke")
-    assert clone.repro() == {"train@smoke_nice_digits_s2", *after}
+    assert clone.repro() == {"train@smoke_nice_digits_s1", *after}
     assert clone.hashes("results/entries/smoke")["results/entries/smoke/container.json"] == container
+
+
+@pytest.mark.dvc
+def test_only_what_decides_numbers_of_a_profile_trains_or_evaluates(clone: Clone) -> None:
+    everything = {TRAIN, "evaluate@smoke_nice_digits", "evaluate@smoke_container"}
+    flows = {TRAIN, "evaluate@smoke_nice_digits"}
+
+    def would_run(old: str, new: str, file: str = "benchmarks/profiles/smoke.yaml") -> set[str]:
+        before = (clone / file).read_text()
+        clone.edit(file, old, new)
+        clone.bench("profile", "smoke")
+        found = {stage for stage in ran(clone.dvc("repro", "--dry")) if "@" in stage}
+        clone.edit(file, (clone / file).read_text(), before)
+        return found
+
+    assert would_run("device: cpu", "device: cuda") == everything
+    assert would_run("threads: 1", "threads: 2") == everything
+    assert would_run("threads: 1", "threads: 1, precision: bfloat16") == everything
+    assert would_run("threads: 1", "threads: 1, deterministic: false") == everything
+    assert would_run("hidden_units: 8", "hidden_units: 9") == flows
+    assert would_run("levels=17", "levels=18", "benchmarks/families/flows/tasks.py") == flows
+    assert would_run("samples: 4", "samples: 5") == {"evaluate@smoke_nice_digits"}
+
+    before = clone.hashes("results/entries", "results/receipts")
+    clone.compose(PROFILE.replace("memory_gib: 0.5", 'memory_gib: 0.25, name: "."'))
+    assert clone.repro() <= {"collect", "judge", "report"}
+    assert clone.hashes("results/entries", "results/receipts") == before
+
+
+@pytest.mark.dvc
+def test_a_new_task_runs_nothing_else(clone: Clone) -> None:
+    again = '    ImageDensity(name="again", dataset="digits", shape=(8, 8), levels=17),\n'
+    clone.edit("benchmarks/families/flows/tasks.py", "TASKS = (\n", "TASKS = (\n" + again)
+    before = clone.hashes("results", "reports")
+    assert clone.repro() == {"sources"}
+    assert clone.hashes("results", "reports") == before
+    clone.bench("profile", "smoke")
+    assert UP_TO_DATE in clone.dvc("status")
+
+
+@pytest.mark.dvc
+def test_an_edit_of_a_method_leaves_the_others_of_its_family(clone: Clone) -> None:
+    new_method(clone, "alpha", "puzzles")
+    assert {stage for stage in clone.repro() if "@" in stage} == {"evaluate@smoke_alpha"}
+    clone.edit("implementations/puzzles/container.py", *CONTAINER_EDIT)
+    assert {stage for stage in clone.repro() if "@" in stage} == {"evaluate@smoke_container"}

@@ -20,9 +20,10 @@ def number(
     protocol: dict[str, Any] | None = None,
     direction: Any = "lower",
     interval: tuple[float, float] | None = None,
+    unit: str = "points",
 ) -> Metric:
-    """A metric of the common protocol."""
-    return metric(name, value, "points", direction, 10, Measurement(**(protocol or PROTOCOL)), variant, interval)
+    """A metric of the common protocol; lower is better and the unit is points, as for `claim`."""
+    return metric(name, value, unit, direction, 10, Measurement(**(protocol or PROTOCOL)), variant, interval)
 
 
 def run(seed: int, *metrics: Metric, status: Any = "done") -> RunRecord:
@@ -36,9 +37,17 @@ def record(runs: Sequence[RunRecord], entry: str = "entry_a", method: str = "met
     return EntryRecord(entry=entry, method=method, settings_hash="settings", runs=list(runs), **told)
 
 
-def seeds(values: Sequence[Any], entry: str = "entry_a", method: str = "method_a", **fields: Any) -> EntryRecord:
+def seeds(
+    values: Sequence[Any],
+    entry: str = "entry_a",
+    method: str = "method_a",
+    direction: str = "lower",
+    unit: str = "points",
+    **fields: Any,
+) -> EntryRecord:
     """A record with one value a seed of the metric `score`."""
-    return record([run(seed, number(value)) for seed, value in enumerate(values)], entry, method, **fields)
+    runs = [run(seed, number(value, direction=direction, unit=unit)) for seed, value in enumerate(values)]
+    return record(runs, entry, method, **fields)
 
 
 def claim(kind: str, **fields: Any) -> Any:

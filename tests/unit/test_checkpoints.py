@@ -132,3 +132,30 @@ def test_due(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     assert kept.due(3)
     kept.save(state(3))
     assert not kept.due(4)
+
+
+@pytest.mark.parametrize("damage", ["half", "empty", "text", "code"])
+def test_a_damaged_file_is_set_aside_and_training_starts_afresh(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], damage: str
+) -> None:
+    kept = checkpoint(tmp_path)
+    kept.save(state(1))
+    whole = kept.file.read_bytes()
+    if damage == "code":
+        torch.save({"step": Path("x")}, kept.file)  # a pickle that could run code; only weights are read
+        content = kept.file.read_bytes()
+    else:
+        content = {"half": whole[: len(whole) // 2], "empty": b"", "text": b"not a checkpoint"}[damage]
+        kept.file.write_bytes(content)
+    assert kept.load() is None
+    damaged = kept.folder / "state.damaged"
+    assert damaged.read_bytes() == content
+    assert not kept.file.exists()
+    (line,) = capsys.readouterr().out.splitlines()
+    assert line.startswith(f"{damaged}: not readable as a checkpoint")
+    assert kept.load() is None  # and again, silently
+    assert capsys.readouterr().out == ""
+    kept.save(state(2))
+    assert step_of(kept) == 2
+    kept.done()
+    assert list(tmp_path.iterdir()) == []

@@ -8,8 +8,8 @@ import numpy as np
 import pytest
 
 from benchmarks.errors import CheckFailed, InputError
+from benchmarks.metrics.pixels import independent_pixels_bits
 from benchmarks.stages import doctor, explain, listing
-from benchmarks.stages.features import independent_pixels_bits
 from benchmarks.stages.merge import unite
 from benchmarks.stages.new_method import insert_entry
 from benchmarks.stages.verify import first_difference

@@ -6,7 +6,8 @@ from typing import Any
 import pytest
 import torch
 
-from benchmarks.hardware import Machine, Requirement, apply, mismatches, this_machine
+from benchmarks.hardware import Machine, Requirement, mismatches, this_machine
+from benchmarks.torch_flags import TorchFlags
 
 CPU = Machine("cpu", "Some Processor 3000", 1, 8.0, 4, [], "", "Linux")
 GPU = Machine("cuda", "NVIDIA H100 80GB HBM3", 1, 79.6, 16, ["GPU-1"], "550.1", "Linux")
@@ -70,25 +71,8 @@ def test_cuda_where_there_is_none(monkeypatch: pytest.MonkeyPatch) -> None:
     assert [field for field, _, _ in mismatches(needed(device="cuda"), machine)] == ["device"]
 
 
-@pytest.fixture
-def kept_settings() -> Any:
-    """Puts back what `apply` sets for the whole process."""
-    threads, deterministic = torch.get_num_threads(), torch.are_deterministic_algorithms_enabled()
-    precision, tf32 = torch.get_float32_matmul_precision(), torch.backends.cudnn.allow_tf32
-    benchmark = torch.backends.cudnn.benchmark
-    yield
-    torch.set_num_threads(threads)
-    torch.use_deterministic_algorithms(deterministic)
-    torch.set_float32_matmul_precision(precision)
-    torch.backends.cudnn.allow_tf32, torch.backends.cudnn.benchmark = tf32, benchmark
-
-
-@pytest.mark.parametrize(("precision", "matmul"), [("float32", "highest"), ("tf32", "high"), ("bfloat16", "high")])
-@pytest.mark.parametrize("deterministic", [True, False])
-def test_apply(kept_settings: None, precision: Any, matmul: str, deterministic: bool) -> None:
-    apply(needed(threads=1, precision=precision, deterministic=deterministic))
-    assert torch.get_num_threads() == 1
-    assert torch.get_float32_matmul_precision() == matmul
-    assert torch.are_deterministic_algorithms_enabled() is deterministic
-    assert torch.backends.cudnn.benchmark is not deterministic
-    assert torch.backends.cudnn.allow_tf32 is (precision != "float32")
+def test_arithmetic_is_what_decides_numbers() -> None:
+    told = needed(name="x", count=3, memory_gib=7.0, threads=2, precision="tf32", deterministic=False)
+    assert told.arithmetic() == {"device": "cpu", "threads": 2, "precision": "tf32", "deterministic": False}
+    assert TorchFlags(**told.arithmetic()) == TorchFlags("cpu", 2, "tf32", False)
+    assert needed(name="y", count=1, memory_gib=1.0).arithmetic() == needed().arithmetic()

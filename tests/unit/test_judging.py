@@ -7,6 +7,7 @@ from typing import Any
 import numpy as np
 import pytest
 
+from benchmarks.errors import InputError
 from benchmarks.judging import verdicts as judging
 from benchmarks.records import Metric
 from tests.unit.judged import claim, number, ordering, record, run, seeds, verdicts, word
@@ -38,7 +39,7 @@ CLOSED = re.compile(
     ],
 )
 def test_value(values: list[float], direction: str, expected: str) -> None:
-    assert word(claim("value", direction=direction), seeds(values)) == expected
+    assert word(claim("value", direction=direction), seeds(values, direction=direction)) == expected
 
 
 @pytest.mark.parametrize("direction", ["lower", "higher"])
@@ -46,7 +47,7 @@ def test_value(values: list[float], direction: str, expected: str) -> None:
 def test_a_value_on_the_edge_in_decimal_is_within(target: float, tolerance: float, edge: float, direction: str) -> None:
     """0.7 + 0.1 is below 0.8 in float64; rounding must not make a verdict."""
     told = claim("value", value=target, tolerance={"absolute": tolerance, "reason": "a test"}, direction=direction)
-    assert word(told, seeds([edge] * 3)) == "reproduced"
+    assert word(told, seeds([edge] * 3, direction=direction)) == "reproduced"
 
 
 def test_value_shows_interval_seeds_test_and_reason() -> None:
@@ -56,7 +57,8 @@ def test_value_shows_interval_seeds_test_and_reason() -> None:
     assert verdict.high is not None
     assert 9.0 < verdict.low < 10.0 < verdict.high < 11.0
     assert verdict.seeds == "3 of 3"
-    assert "two one-sided t tests" in verdict.reason
+    assert verdict.reason.endswith("(two one-sided t tests)")
+    assert "widened" not in verdict.reason
     assert verdict.paper_value == "10"
 
 
@@ -71,6 +73,8 @@ def test_a_fits_own_interval_widens(interval: tuple[float, float], expected: str
     assert verdict.high is not None
     assert verdict.low <= interval[0]
     assert verdict.high >= interval[1]
+    assert "widened by the fits' own" in verdict.reason
+    assert "p " not in verdict.reason  # the p value is of the test alone, not of the wider interval
 
 
 def test_a_fits_own_interval_can_keep_better_away() -> None:
@@ -160,6 +164,66 @@ def test_an_ordering_of_which_one_side_did_not_run_is_not_run(scope: str, order:
 
 def test_nothing_at_all_is_not_run() -> None:
     assert word(claim("value")) == "not run"
+
+
+def test_not_run_names_only_the_sides_that_are_missing() -> None:
+    (verdict,) = verdicts(ordering(*A_OVER_B), seeds(LOW))
+    assert (verdict.verdict, verdict.reason) == ("not run", "method method_b has no record here")
+    told = ordering({"entry": "entry_a"}, {"entry": "entry_b"}, scope="paper")
+    (verdict,) = verdicts(told, seeds(LOW), elsewhere={"entry_a": ["cpu"], "entry_b": ["h100_1"]})
+    assert (verdict.verdict, verdict.reason) == ("not run", "entry entry_b belongs to h100_1")
+    (verdict,) = verdicts(ordering(*A_OVER_B))
+    assert verdict.reason == "method method_a has no record here; method method_b has no record here"
+
+
+def test_not_run_where_the_sides_share_no_task() -> None:
+    (verdict,) = verdicts(ordering(*A_OVER_B), seeds(LOW, task="one"), seeds(HIGH, "entry_b", "method_b", task="two"))
+    assert (verdict.verdict, verdict.reason) == ("not run", "the sides have no task in common here")
+
+
+# Comparability
+def test_another_unit_is_not_comparable() -> None:
+    told = claim("value")
+    assert word(told, seeds(NEAR)) == "reproduced"
+    (verdict,) = verdicts(told, seeds(NEAR, unit="bits"))
+    assert verdict.verdict == "not comparable: unit"
+    assert "another unit" in verdict.reason
+    assert (verdict.ours, verdict.low, verdict.high) == (None, None, None)
+    assert word(claim("exact", value=10.0), seeds([10.0], unit="bits")) == "not comparable: unit"
+
+
+@pytest.mark.parametrize("asked", ["lower", "higher"])
+def test_another_direction_is_not_comparable(asked: str) -> None:
+    """The words better and worse would be swapped."""
+    other = "higher" if asked == "lower" else "lower"
+    assert word(claim("value", direction=asked), seeds(LOW, direction=other)) == "not comparable: direction"
+    assert word(claim("value", direction=asked), seeds(LOW, direction=asked)) in ("better", "worse")
+
+
+@pytest.mark.parametrize(("field", "value"), [("unit", "bits"), ("direction", "higher")])
+@pytest.mark.parametrize("order", [0, 1])
+def test_either_side_of_an_ordering_can_be_what_differs(field: str, value: str, order: int) -> None:
+    fields: list[dict[str, str]] = [{}, {}]
+    fields[order] = {field: value}
+    records = seeds(LOW, **fields[0]), seeds(HIGH, "entry_b", "method_b", **fields[1])
+    assert word(ordering(*A_OVER_B), *records) == f"not comparable: {field}"
+
+
+def test_sides_of_a_papers_ordering_on_different_tasks_are_not_comparable() -> None:
+    told = ordering({"entry": "entry_a"}, {"entry": "entry_b"}, scope="paper")
+    one, other = seeds(LOW, task="mnist"), seeds(HIGH, "entry_b", "method_b", task="digits")
+    (verdict,) = verdicts(told, one, other)
+    assert verdict.verdict == "not comparable: task"
+    assert verdict.reason == "the sides ran on the tasks digits and mnist"
+    assert {record.entry for record in verdict.records} == {"entry_a", "entry_b"}
+    assert word(told, one, seeds(HIGH, "entry_b", "method_b", task="mnist")) == "reproduced"
+
+
+@pytest.mark.parametrize("order", [0, 1])
+def test_a_papers_claim_names_entries_not_methods(order: int) -> None:
+    sides = [{"method": "method_a"}, {"entry": "entry_b"}]
+    with pytest.raises(InputError, match="name entries, not methods"):
+        ordering(sides[order], sides[1 - order], scope="paper")
 
 
 # Protocols
@@ -259,7 +323,9 @@ def test_ordering_by_welch() -> None:
     assert "Welch t" in verdict.reason
     assert verdict.ours == pytest.approx(-10.0)
     assert word(ordering(*A_OVER_B), seeds(HIGH), seeds(LOW, "entry_b", "method_b")) == "contradicted"
-    assert word(ordering(*A_OVER_B, direction="higher"), seeds(HIGH), seeds(LOW, "entry_b", "method_b")) == "reproduced"
+    up = {"direction": "higher"}
+    a, b = seeds(HIGH, **up), seeds(LOW, "entry_b", "method_b", **up)
+    assert word(ordering(*A_OVER_B, **up), a, b) == "reproduced"
     assert word(ordering(*A_OVER_B), seeds(NEAR), seeds(NEAR, "entry_b", "method_b")) == "undecided"
     assert word(ordering(*A_OVER_B), seeds([5.0]), seeds([9.0], "entry_b", "method_b")) == "undecided"
 
@@ -347,7 +413,7 @@ def test_no_rows_to_pair_is_undecided() -> None:
 def test_against_literature(values: list[Any], direction: str, ours_better: bool, expected: str) -> None:
     ours, printed = {"method": "method_a"}, {"literature": "RNADE", "value": 10.0}
     better, worse = (ours, printed) if ours_better else (printed, ours)
-    (verdict,) = verdicts(ordering(better, worse, direction=direction), seeds(values))
+    (verdict,) = verdicts(ordering(better, worse, direction=direction), seeds(values, direction=direction))
     assert verdict.verdict == expected
     if expected != "undecided":
         assert "RNADE 10" in verdict.reason
@@ -432,14 +498,19 @@ def random_case(chance: random.Random) -> tuple[Any, list[Any]]:
     records = []
     for entry in ("a", "b"):
         middle, spread = chance.choice([5.0, 10.0, 11.0, 15.0]), chance.choice([0.0, 0.1, 3.0])
+        direction = told.direction if chance.random() < 0.97 else chance.choice(["lower", "higher"])
+        unit = "points" if chance.random() < 0.97 else "pounds"
         runs = [
-            run(seed, number(chance.choice([None] + 9 * [chance.gauss(middle, spread)])))
+            run(
+                seed, number(chance.choice([None] + 9 * [chance.gauss(middle, spread)]), direction=direction, unit=unit)
+            )
             if chance.random() < 0.95
             else run(seed, status="diverged")
             for seed in range(chance.choice([1, 2, 3, 5]))
         ]
         other = chance.choice(["smoke", "short", "paper"]) if chance.random() < 0.1 else tier
-        records.append(record(runs, f"entry_{entry}", f"method_{entry}", tier=other))
+        task = "digits" if chance.random() < 0.95 else "mnist"
+        records.append(record(runs, f"entry_{entry}", f"method_{entry}", tier=other, task=task))
     return told, records
 
 
@@ -470,7 +541,7 @@ def test_property_the_set_is_closed_and_the_caps_hold() -> None:
     }
     plain = {"reproduced", "better", "worse", "contradicted", "undecided"}
     assert (
-        scaled | plain | {"not comparable: split", "not comparable: tier"} <= seen
+        scaled | plain | {f"not comparable: {what}" for what in ("split", "tier", "unit", "direction", "task")} <= seen
     )  # so the loop above asked them all
 
 
@@ -478,7 +549,8 @@ def test_verdicts_do_not_depend_on_the_order_of_records() -> None:
     chance = random.Random(1)
     for _ in range(300):
         told, records = random_case(chance)
-        records.append(seeds([chance.gauss(10.0, 0.1) for _ in range(3)], "entry_c", "method_a"))
+        values = [chance.gauss(10.0, 0.1) for _ in range(3)]
+        records.append(seeds(values, "entry_c", "method_a", direction=told.direction))
         one, other = (
             [(v.verdict, v.reason, v.ours, v.low, v.high, v.seeds, v.records) for v in verdicts(told, *order)]
             for order in (records, records[::-1])

@@ -91,7 +91,8 @@ BILLION = "a: &a [x, x]\n" + "".join(
 @pytest.fixture
 def root(tmp_path: Path) -> Path:
     """A root with one good profile and one good claims file."""
-    shutil.copytree(REPOSITORY / "implementations", tmp_path / "implementations")
+    for package in ("implementations", "benchmarks/families"):
+        shutil.copytree(REPOSITORY / package, tmp_path / package)
     for folder, name, text in ((profiles.FOLDER, "tiny", PROFILE), (claims.FOLDER, "made_up", CLAIMS)):
         (tmp_path / folder).mkdir(parents=True)
         (tmp_path / folder / f"{name}.yaml").write_text(text)

@@ -4,6 +4,7 @@ import difflib
 import re
 import shutil
 import subprocess
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -11,7 +12,8 @@ import pytest
 import yaml
 
 from benchmarks import profiles
-from benchmarks.methods import all_methods, families
+from benchmarks.errors import InputError
+from benchmarks.methods import all_methods, families, tasks
 from benchmarks.profiles import Params, Profile
 from benchmarks.typed_files import load, validate
 
@@ -55,7 +57,8 @@ def text_of(params: Params, folder: Path) -> str:
 @pytest.fixture
 def root(tmp_path: Path) -> Path:
     """A root that has profile tiny, composed."""
-    shutil.copytree(REPOSITORY / "implementations", tmp_path / "implementations")
+    for package in ("implementations", "benchmarks/families"):
+        shutil.copytree(REPOSITORY / package, tmp_path / package)
     (tmp_path / profiles.FOLDER).mkdir(parents=True)
     (tmp_path / profiles.FOLDER / "tiny.yaml").write_text(yaml.safe_dump(SMALL))
     profiles.write_params(profiles.compose(profiles.read("tiny", tmp_path), tmp_path), tmp_path / "params.yaml")
@@ -130,6 +133,8 @@ def test_composition() -> None:
     assert nice.settings == {"hidden_units": 32, "steps": 10, "validate_every": 5}
     assert nice.method_settings() == {"hidden_units": 32}
     assert "seeds" not in nice.settings
+    assert nice.budget() == {"steps": 10, "validate_every": 5}
+    assert params.entries["container"].budget() is None
 
 
 def test_every_family_has_its_keys_even_where_nothing_runs() -> None:
@@ -176,6 +181,61 @@ def test_a_failed_write_leaves_the_old_file(root: Path, monkeypatch: pytest.Monk
     assert sorted(path.name for path in root.iterdir()) == ["benchmarks", "implementations", "params.yaml"]
 
 
+# Steps, where the family trains
+@pytest.mark.parametrize(
+    ("entry", "fields", "told"),
+    [
+        (
+            "nice_digits",
+            {"steps": None, "validate_every": None},
+            "methods of flows: steps and validate_every are needed",
+        ),
+        ("container", {"steps": 10, "validate_every": 5}, "methods of puzzles: nothing is trained, leave steps out"),
+    ],
+)
+def test_steps_are_asked_for_where_the_family_trains(root: Path, entry: str, fields: dict[str, Any], told: str) -> None:
+    entries = {**SMALL["entries"], entry: {**SMALL["entries"][entry], **fields}}
+    (root / profiles.FOLDER / "tiny.yaml").write_text(yaml.safe_dump({**SMALL, "entries": entries}))
+    with pytest.raises(InputError, match=told) as caught:
+        profiles.read("tiny", root)
+    assert f"entries.{entry}.steps" in str(caught.value)
+
+
+def test_whether_a_family_trains_is_read_off_the_root(root: Path) -> None:
+    (root / "benchmarks/families/flows/train.py").unlink()
+    with pytest.raises(InputError, match="methods of flows: nothing is trained"):
+        profiles.read("tiny", root)
+
+
+# Settings out of range
+@pytest.mark.parametrize(
+    ("given", "told"),
+    [
+        ({"couplings": 0}, "couplings must be above 0, not 0"),
+        ({"hidden_units": -1}, "hidden_units must be above 0"),
+        ({"batch": 0}, "batch must be above 0"),
+        ({"learning_rate": 0.0}, "learning_rate must be above 0"),
+        ({"learning_rate": float("nan")}, "learning_rate must be above 0"),
+        ({"gradient_clip": 0.0}, "gradient_clip must be above 0"),
+        ({"ema_half_life": 0}, "ema_half_life must be above 0"),
+        ({"beta1": 1.0}, r"beta1 and beta2 lie in \[0, 1\)"),
+        ({"beta2": -0.1}, r"beta1 and beta2 lie in \[0, 1\)"),
+    ],
+    ids=str,
+)
+def test_a_setting_out_of_range_is_one_sentence(given: dict[str, Any], told: str) -> None:
+    with pytest.raises(InputError, match=told) as caught:
+        profiles.typed_settings(all_methods(REPOSITORY)["nice"], given, "here.yaml")
+    assert str(caught.value).startswith("here.yaml: settings: ")
+    assert len(str(caught.value).splitlines()) == 1
+
+
+def test_settings_that_may_be_none() -> None:
+    given = {"gradient_clip": None, "ema_half_life": None}
+    made = profiles.typed_settings(all_methods(REPOSITORY)["nice"], given, "here.yaml")
+    assert (made.gradient_clip, made.ema_half_life) == (None, None)
+
+
 # Edits by `dvc exp run -S`
 def experiment(root: Path, *place: str, value: Any) -> Params:
     path = root / "params.yaml"
@@ -211,6 +271,12 @@ def test_an_edited_entry_is_modified(root: Path, place: tuple[str, ...], value: 
 def test_edited_hardware_modifies_every_entry(root: Path) -> None:
     params = experiment(root, "hardware", "precision", value="bfloat16")
     assert profiles.modified_entries(params, root) == {"container", "nice_digits"}
+
+
+@pytest.mark.parametrize(("field", "value"), [("memory_gib", 64.0), ("name", "H100"), ("count", 2)])
+def test_hardware_that_decides_no_number_modifies_nothing(root: Path, field: str, value: Any) -> None:
+    params = experiment(root, "hardware", field, value=value)
+    assert profiles.modified_entries(params, root) == set()
 
 
 def test_an_entry_that_the_profile_lacks_is_modified(root: Path) -> None:
@@ -249,6 +315,26 @@ def test_the_settings_hash_sees_hardware_flags(flag: dict[str, Any]) -> None:
     other = composed({**SMALL, "hardware": {**SMALL["hardware"], **flag}})
     for entry in SMALL["entries"]:
         assert other.settings_hash(entry) != composed(SMALL).settings_hash(entry)
+
+
+@pytest.mark.parametrize("field", [{"memory_gib": 64}, {"name": "H100"}, {"count": 2}], ids=str)
+def test_the_settings_hash_ignores_which_machine_may_run(field: dict[str, Any]) -> None:
+    other = composed({**SMALL, "hardware": {**SMALL["hardware"], **field}})
+    for entry in SMALL["entries"]:
+        assert other.settings_hash(entry) == composed(SMALL).settings_hash(entry)
+
+
+def test_the_settings_hash_sees_the_settings_of_the_task(monkeypatch: pytest.MonkeyPatch) -> None:
+    before = composed(SMALL)
+    assert before.entries["nice_digits"].task_settings == {"dataset": "digits", "shape": [8, 8], "levels": 17}
+    assert before.entries["container"].task_settings == {}
+    told = tasks("flows")
+    finer = {**told, "digits": replace(told["digits"], levels=18)}
+    monkeypatch.setattr(profiles, "tasks", lambda family: finer if family == "flows" else tasks(family))
+    after = composed(SMALL)
+    assert after.entries["nice_digits"].task_settings["levels"] == 18
+    assert after.settings_hash("nice_digits") != before.settings_hash("nice_digits")
+    assert after.settings_hash("container") == before.settings_hash("container")
 
 
 def test_an_entrys_hash_does_not_see_the_other_entries() -> None:
@@ -290,7 +376,12 @@ def test_family_pipeline(path: Path) -> None:
         assert (path.parent / stage["wdir"]).resolve() == REPOSITORY
         wanted = "entries.${item.entry}.settings" if name == "train" else "entries.${item.entry}"
         assert wanted in stage["params"]
-        assert "hardware" in stage["params"]
+        arithmetic = composed(SMALL).hardware.arithmetic()
+        assert {told for told in stage["params"] if told.startswith("hardware")} == {
+            f"hardware.{f}" for f in arithmetic
+        }
+        if name == "train":
+            assert "entries.${item.entry}.task_settings" in stage["params"]
         assert {"numerics.txt", "sources/${item.method}.txt", f"sources/stages/{name}_{family}.txt"} <= set(
             stage["deps"]
         )

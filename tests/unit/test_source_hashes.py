@@ -2,6 +2,7 @@
 
 import ast
 import os
+import shutil
 import subprocess
 import sys
 from collections.abc import Iterator
@@ -10,6 +11,8 @@ from pathlib import Path
 import pytest
 import yaml
 
+from benchmarks.methods import all_methods
+from benchmarks.provenance import entry_source, training_source
 from benchmarks.source_hashes import closure, source_hash, tree_hash
 from benchmarks.stages.sources import wanted
 
@@ -219,6 +222,57 @@ def test_dvc_watches_every_file_whose_hash_it_writes() -> None:
     )
     assert missed == []
     assert [str(dep) for dep in watched if not dep.exists()] == []
+
+
+@pytest.fixture
+def copied(tmp_path: Path) -> Path:
+    """The repository's code, to edit."""
+    for package in ("implementations", "benchmarks"):
+        shutil.copytree(REPOSITORY / package, tmp_path / package, ignore=shutil.ignore_patterns("__pycache__"))
+    return tmp_path
+
+
+def sources(root: Path) -> dict[str, tuple[str, str]]:
+    """Hash of the method alone, and of all that decides its entries' numbers."""
+    return {name: (source_hash(m.path, root), entry_source(m, root)) for name, m in all_methods(root).items()}
+
+
+def test_a_new_task_of_the_flows_re_runs_nothing(copied: Path) -> None:
+    nice = all_methods(copied)["nice"]
+    before = training_source(nice, copied), entry_source(nice, copied)
+    assert before == (training_source(nice, copied), entry_source(nice, copied))
+    line = '    ImageDensity(name="letters", dataset="letters", shape=(28, 28), levels=256),\n'
+    edit(copied, "benchmarks/families/flows/tasks.py", "TASKS = (\n", f"TASKS = (\n{line}")
+    assert (training_source(nice, copied), entry_source(nice, copied)) == before
+    edit(copied, "benchmarks/families/flows/density.py", "/ {self.levels}", "/ {self.levels + 1}")  # what a task means
+    assert training_source(nice, copied) != before[0]
+    assert entry_source(nice, copied) != before[1]
+
+
+def test_editing_a_puzzle_leaves_the_other_puzzles_alone(copied: Path) -> None:
+    folder = copied / "implementations/puzzles"
+    shutil.copy(folder / "container.py", folder / "another.py")
+    before = sources(copied)
+    assert {"another", "container", "nice"} <= set(before)
+    edit(copied, "implementations/puzzles/container.py", "looks += 1", "looks += 2")
+    after = sources(copied)
+    assert [name for name in before if after[name] != before[name]] == ["container"]
+
+
+def test_torch_flags_are_part_of_the_hashes_of_what_trains(copied: Path) -> None:
+    nice, before = all_methods(copied)["nice"], sources(copied)
+    trained = training_source(nice, copied)
+    edit(copied, "benchmarks/torch_flags.py", 'else "highest"', 'else "medium"')
+    assert training_source(nice, copied) != trained
+    assert [name for name, found in sources(copied).items() if found != before[name]] == ["nice"]
+
+
+def test_every_pin_of_the_numeric_libraries_stands_in_the_lock() -> None:
+    """DVC re-runs everything when numerics.txt changes: it must say what is installed."""
+    pins = [line for line in (REPOSITORY / "numerics.txt").read_text().splitlines() if line and line[0] != "#"]
+    locked = {line.partition(";")[0].strip() for line in (REPOSITORY / "requirements.lock").read_text().splitlines()}
+    assert {pin.partition("==")[0] for pin in pins} >= {"torch", "numpy", "scipy"}
+    assert [pin for pin in pins if pin not in locked] == []
 
 
 HEAVY = ("torch", "torchvision", "pandas", "numpy", "scipy", "sklearn", "matplotlib", "dvc")

@@ -4,10 +4,12 @@ import csv
 import io
 import json
 import random
+from collections.abc import Collection
 from typing import Any
 
 import pytest
 
+from benchmarks.errors import InputError
 from benchmarks.judging import tables
 from tests.unit.judged import PAPER, claim, number, ordering, record, run, seeds
 
@@ -21,7 +23,6 @@ VERDICTS = (
     "claim, paper, where, kind, scope, task, metric, paper_value, ours, low, high, seeds, verdict, reason, "
     "evidence, stale"
 )
-CODE = {"method_a": "code", "method_b": "code"}
 NEAR, HIGH = [9.9, 10.0, 10.1], [14.9, 15.0, 15.1]
 HEUN, EULER = {"sampler": "heun", "nfe": 35}, {"sampler": "euler", "nfe": 35}
 CLAIMS = [
@@ -31,8 +32,8 @@ CLAIMS = [
 ]
 
 
-def written(records: list[Any], claims: Any = CLAIMS, sources: dict[str, str] = CODE) -> dict[str, str]:
-    return tables.files(records, claims, {"other": ["h100_1"]}, sources)
+def written(records: list[Any], claims: Any = CLAIMS, stale: Collection[str] = ()) -> dict[str, str]:
+    return tables.files(records, claims, {"other": ["h100_1"]}, stale)
 
 
 def rows(text: str) -> list[dict[str, str]]:
@@ -161,25 +162,25 @@ def test_tables_of_numbers_leave_scores_whole() -> None:
 
 
 @pytest.mark.parametrize(
-    ("fields", "sources", "mark"),
+    ("fields", "stale", "mark"),
     [
-        ({}, CODE, ""),
-        ({}, {**CODE, "method_a": "edited"}, "stale"),
-        ({}, {"method_b": "code"}, "stale"),  # the method is gone
-        ({"modified": True}, CODE, "modified"),
-        ({"off_profile": True}, CODE, "off-profile"),
-        ({"modified": True, "off_profile": True}, {}, "stale+modified+off-profile"),
+        ({}, {}, ""),
+        ({}, {"entry_a"}, "stale"),
+        ({}, {"entry_b", "method_a"}, ""),  # names of entries, and of others
+        ({"modified": True}, {}, "modified"),
+        ({"off_profile": True}, {}, "off-profile"),
+        ({"modified": True, "off_profile": True}, {"entry_a"}, "stale+modified+off-profile"),
     ],
 )
-def test_marks_reach_every_table(fields: dict[str, Any], sources: dict[str, str], mark: str) -> None:
-    texts = written([seeds(NEAR, **fields)], CLAIMS[:1], sources)
+def test_marks_reach_every_table(fields: dict[str, Any], stale: Collection[str], mark: str) -> None:
+    texts = written([seeds(NEAR, **fields)], CLAIMS[:1], stale)
     for file in ("scores.csv", "leaderboard.csv", "verdicts.csv"):
         (row,) = rows(texts[file])
         assert set(row["stale"].split("+")) == set(mark.split("+")), file
 
 
 def test_a_row_without_metrics_is_marked_too() -> None:
-    (row,) = rows(written([record([run(0, status="failed")], modified=True)], sources={})["scores.csv"])
+    (row,) = rows(written([record([run(0, status="failed")], modified=True)], stale=["entry_a"])["scores.csv"])
     assert row["stale"] == "stale+modified"
 
 
@@ -239,6 +240,31 @@ def test_ranks_are_within_task_tier_and_protocol(fields: dict[str, Any]) -> None
     protocol = fields.pop("protocol", None)
     other = record([run(s, number(v, protocol=protocol)) for s, v in enumerate(HIGH)], "entry_b", **fields)
     assert ranks([seeds(NEAR), other]) == {"entry_a": ("1", "1"), "entry_b": ("1", "1")}
+
+
+def test_a_row_whose_seeds_are_not_all_done_may_have_any_rank() -> None:
+    """Its survivors are no fair sample; and those it is held against keep their own ranks."""
+    lucky = record([*(run(s, number(v)) for s, v in enumerate([0.9, 1.0, 1.1])), run(3, status="diverged")], "entry_l")
+    records = [seeds(HIGH, "entry_b"), lucky, seeds(NEAR, "entry_a")]
+    assert ranks(records)["entry_l"] == ("1", "3")
+    whole = [seeds(HIGH, "entry_b"), seeds([0.9, 1.0, 1.1], "entry_l"), seeds(NEAR, "entry_a")]
+    assert ranks(whole) == {"entry_l": ("1", "1"), "entry_a": ("2", "2"), "entry_b": ("3", "3")}
+    # A seed that is done without the metric is missing from the row as well.
+    without = record([*(run(s, number(v)) for s, v in enumerate([0.9, 1.0, 1.1])), run(3)], "entry_l")
+    assert ranks([seeds(HIGH, "entry_b"), without])["entry_l"] == ("1", "2")
+
+
+def test_two_protocols_under_one_name_are_refused() -> None:
+    """scores.csv would have two rows of one key, and summary.json would keep one of them by chance."""
+    both = record([run(s, number(v), number(v, protocol={"split": "train"})) for s, v in enumerate(NEAR)])
+    with pytest.raises(InputError, match="entry_a: score of default was taken by two protocols") as caught:
+        written([both])
+    assert len(str(caught.value).splitlines()) == 1
+    split = [
+        run(s, number(v), number(v, variant={"split": "train"}, protocol={"split": "train"}))
+        for s, v in enumerate(NEAR)
+    ]
+    assert len(rows(written([record(split)])["scores.csv"])) == 2
 
 
 def test_the_leaderboard_is_sorted() -> None:

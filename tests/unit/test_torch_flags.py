@@ -1,0 +1,62 @@
+"""The flags that decide torch's arithmetic: what is set, and that nothing else sets them."""
+
+import ast
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+import torch
+
+from benchmarks.torch_flags import TorchFlags
+
+REPOSITORY = Path(__file__).parents[2]
+
+
+@pytest.fixture
+def kept_settings() -> Iterator[None]:
+    """Puts back what `apply` sets for the whole process."""
+    threads, deterministic = torch.get_num_threads(), torch.are_deterministic_algorithms_enabled()
+    precision, tf32 = torch.get_float32_matmul_precision(), torch.backends.cudnn.allow_tf32
+    benchmark = torch.backends.cudnn.benchmark
+    yield
+    torch.set_num_threads(threads)
+    torch.use_deterministic_algorithms(deterministic)
+    torch.set_float32_matmul_precision(precision)
+    torch.backends.cudnn.allow_tf32, torch.backends.cudnn.benchmark = tf32, benchmark
+
+
+@pytest.mark.parametrize(("precision", "matmul"), [("float32", "highest"), ("tf32", "high"), ("bfloat16", "highest")])
+@pytest.mark.parametrize("deterministic", [True, False])
+def test_apply(kept_settings: None, precision: str, matmul: str, deterministic: bool) -> None:
+    torch.set_float32_matmul_precision("medium")  # of whoever came before
+    flags = TorchFlags("cpu", 1, precision, deterministic)
+    flags.apply()
+    assert torch.get_num_threads() == 1
+    assert torch.get_float32_matmul_precision() == matmul
+    assert torch.are_deterministic_algorithms_enabled() is deterministic
+    assert torch.backends.cudnn.benchmark is not deterministic
+    assert torch.backends.cudnn.allow_tf32 is (precision == "tf32")
+    assert flags.bfloat16 is (precision == "bfloat16")
+
+
+def test_the_flags_of_an_earlier_apply_do_not_stay(kept_settings: None) -> None:
+    TorchFlags("cpu", 1, "tf32", False).apply()
+    TorchFlags("cpu", 1, "float32", True).apply()
+    assert torch.get_float32_matmul_precision() == "highest"
+    assert torch.are_deterministic_algorithms_enabled()
+    assert not torch.backends.cudnn.allow_tf32
+
+
+FLAGS = {"set_num_threads", "use_deterministic_algorithms", "set_float32_matmul_precision", "allow_tf32"}
+
+
+def test_nothing_else_sets_them() -> None:
+    """Elsewhere they would be in no hash of training or evaluation."""
+    found = {
+        path.relative_to(REPOSITORY).as_posix()
+        for package in ("benchmarks", "implementations")
+        for path in (REPOSITORY / package).rglob("*.py")
+        for node in ast.walk(ast.parse(path.read_text()))
+        if isinstance(node, ast.Attribute) and node.attr in FLAGS
+    }
+    assert found == {"benchmarks/torch_flags.py"}
