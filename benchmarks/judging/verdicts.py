@@ -167,14 +167,14 @@ def _finding(claim: Claim, subjects: list[Side], records: Sequence[EntryRecord])
             return _Finding(
                 "undecided", f"{side.name()} has no metric {claim.metric} in variant {describe(side.variant)}"
             )
-        for metric in samples[0].by_seed.values():
+        fitting = [sample for sample in samples if first_difference(asked, sample.protocol) is None]
+        if not fitting:
+            return str(first_difference(asked, samples[0].protocol))
+        for metric in (metric for sample in fitting for metric in sample.by_seed.values()):
             if metric.unit != claim.unit:
                 return "unit"
             if metric.direction != claim.direction:
                 return "direction"
-        fitting = [sample for sample in samples if first_difference(asked, sample.protocol) is None]
-        if not fitting:
-            return str(first_difference(asked, samples[0].protocol))
         for sample in fitting:
             if lacking := [r.seed for r in sample.record.runs if r.status == "done" and r.seed not in sample.by_seed]:
                 return _Finding("undecided", f"seed {lacking[0]} is done without metric {claim.metric}")

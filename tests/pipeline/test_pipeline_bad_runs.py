@@ -50,7 +50,7 @@ def test_a_diverged_run_is_a_result_and_its_claims_are_undecided(clone: Clone) -
 
 @pytest.mark.dvc
 def test_an_off_profile_run_marks_every_table_it_reaches(clone: Clone) -> None:
-    clone.compose(NICE_ALONE.replace("memory_gib: 0.5", "memory_gib: 4096"))
+    clone.compose(NICE_ALONE.replace("memory_gib: 0.5", "memory_gib: 4096").replace("steps: 20", "steps: 30"))
     told = clone.dvc("repro", code=255)
     assert "hardware.memory_gib" in told
     clone.dvc("repro", CLAIMBENCH_OFF_PROFILE="1")

@@ -192,6 +192,11 @@ def test_another_unit_is_not_comparable() -> None:
     assert word(claim("exact", value=10.0), seeds([10.0], unit="bits")) == "not comparable: unit"
 
 
+def test_another_unit_in_a_later_row_counts_too() -> None:
+    told = claim("value", scope="method", method="method_a")
+    assert word(told, seeds(NEAR, "a_one"), seeds(NEAR, "a_two", unit="bits")) == "not comparable: unit"
+
+
 @pytest.mark.parametrize("asked", ["lower", "higher"])
 def test_another_direction_is_not_comparable(asked: str) -> None:
     """The words better and worse would be swapped."""
