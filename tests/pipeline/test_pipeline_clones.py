@@ -2,7 +2,7 @@
 
 import pytest
 
-from tests.pipeline.clones import PROFILE, UP_TO_DATE, Clone, new_method, ran
+from tests.pipeline.clones import CONTAINER_EDIT, NICE_LOSS, PROFILE, UP_TO_DATE, Clone, new_method, ran
 from tests.pipeline.conftest import Base
 
 BEHIND = {"collect", "judge", "report"}
@@ -10,8 +10,22 @@ CI = ("repro", "--dry", "--allow-missing")
 
 
 @pytest.mark.dvc
-@pytest.mark.parametrize("family", ["puzzles", "flows"])
-def test_in_a_fresh_clone_without_cache_a_new_method_runs_alone(bare: Clone, family: str) -> None:
+@pytest.mark.parametrize(
+    ("family", "old", "edit", "again"),
+    [
+        ("puzzles", "container", CONTAINER_EDIT, {"evaluate@smoke_container"}),
+        (
+            "flows",
+            "nice",
+            (NICE_LOSS, NICE_LOSS.replace("-model", "-2.0 * model")),
+            {"train@smoke_nice_digits_s0", "evaluate@smoke_nice_digits"},
+        ),
+    ],
+    ids=["puzzles", "flows"],
+)
+def test_in_a_fresh_clone_without_cache_a_new_method_runs_alone_and_so_does_an_edited_one(
+    bare: Clone, family: str, old: str, edit: tuple[str, str], again: set[str]
+) -> None:
     assert UP_TO_DATE in bare.dvc(*CI)
     before = bare.hashes("results/entries", "results/receipts")
     entry = new_method(bare, "alpha", family)
@@ -21,6 +35,12 @@ def test_in_a_fresh_clone_without_cache_a_new_method_runs_alone(bare: Clone, fam
     after = bare.hashes("results/entries", "results/receipts")
     assert {name: after[name] for name in before} == before
     assert bare.entries() == {"container", "nice_digits", entry}
+
+    bare.edit(f"implementations/{family}/{old}.py", *edit)
+    assert bare.repro("--allow-missing") == {"sources", *again, *BEHIND}
+    others = {name for name in after if f"/{old}" not in name}
+    edited = bare.hashes("results/entries", "results/receipts")
+    assert {name: edited[name] for name in others} == {name: after[name] for name in others}
     assert {row["stale"] for row in bare.table("scores")} == {""}
     bare.bench("readme")
     bare.bench("verify")

@@ -9,17 +9,7 @@ import yaml
 
 from benchmarks.source_hashes import closure
 from benchmarks.stages.sources import wanted
-from tests.pipeline.clones import (
-    ANOTHER_SEED,
-    CONTAINER_EDIT,
-    NICE_LOSS,
-    PROFILE,
-    ROOT,
-    UP_TO_DATE,
-    Clone,
-    new_method,
-    ran,
-)
+from tests.pipeline.clones import ANOTHER_SEED, PROFILE, ROOT, UP_TO_DATE, Clone, ran
 from tests.pipeline.conftest import Base
 
 TRAIN = "train@smoke_nice_digits_s0"
@@ -92,35 +82,6 @@ def test_a_comment_or_a_docstring_trains_and_evaluates_nothing(clone: Clone) -> 
 
 
 @pytest.mark.dvc
-@pytest.mark.parametrize(
-    ("file", "edit", "again", "other"),
-    [
-        (
-            "implementations/flows/nice.py",
-            (NICE_LOSS, NICE_LOSS.replace("-model", "-2.0 * model")),
-            {TRAIN, "evaluate@smoke_nice_digits"},
-            "container",
-        ),
-        (
-            "implementations/puzzles/container.py",
-            CONTAINER_EDIT,
-            {"evaluate@smoke_container"},
-            "nice_digits",
-        ),
-    ],
-    ids=["nice", "container"],
-)
-def test_an_edit_of_a_methods_code_runs_that_method_only(
-    clone: Clone, file: str, edit: tuple[str, str], again: set[str], other: str
-) -> None:
-    untouched = (clone / f"results/entries/smoke/{other}.json").read_bytes()
-    clone.edit(file, *edit)
-    assert clone.repro() == {"sources", *again, "collect", "judge", "report"}
-    assert (clone / f"results/entries/smoke/{other}.json").read_bytes() == untouched
-    assert {row["stale"] for row in clone.table("scores")} == {""}
-
-
-@pytest.mark.dvc
 def test_an_edited_setting_or_a_new_seed_runs_only_what_it_touches(clone: Clone, tmp_path: Path) -> None:
     container = clone.hashes("results/entries/smoke")["results/entries/smoke/container.json"]
     after = {"evaluate@smoke_nice_digits", "collect", "judge", "report"}
@@ -175,11 +136,3 @@ def test_a_new_task_runs_nothing_else(clone: Clone) -> None:
     assert clone.hashes("results", "reports") == before
     clone.bench("profile", "smoke")
     assert UP_TO_DATE in clone.dvc("status")
-
-
-@pytest.mark.dvc
-def test_an_edit_of_a_method_leaves_the_others_of_its_family(clone: Clone) -> None:
-    new_method(clone, "alpha", "puzzles")
-    assert {stage for stage in clone.repro() if "@" in stage} == {"evaluate@smoke_alpha"}
-    clone.edit("implementations/puzzles/container.py", *CONTAINER_EDIT)
-    assert {stage for stage in clone.repro() if "@" in stage} == {"evaluate@smoke_container"}
