@@ -36,6 +36,7 @@ class DiskCheckpoint:
         except OSError:
             raise InputError(f"{self.folder}: another process trains this run; wait for it or stop it") from None
         self._saved_at = time.monotonic()
+        self.resumed = False  # whether `load` gave a state
 
     def load(self) -> dict[str, Any] | None:
         """The last state saved, or None."""
@@ -49,6 +50,7 @@ class DiskCheckpoint:
             damaged = self.file.replace(self.file.with_suffix(".damaged"))
             print(f"{damaged}: not readable as a checkpoint ({type(error).__name__}); training starts afresh")
             return None
+        self.resumed = True
         return state
 
     def due(self, step: int) -> bool:

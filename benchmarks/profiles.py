@@ -204,15 +204,18 @@ def compose(profile: Profile, root: Path = Path()) -> Params:
             task_settings=tasks(family)[entry.task].settings(),
             settings={**entry.settings, **budget},
         )
-    return Params(
+    params = Params(
         profile=profile.profile,
-        composed_for=ComposedFor(profile=profile.profile, hash=digest(profile.model_dump())),
+        composed_for=ComposedFor(profile=profile.profile, hash=""),
         hardware=profile.hardware,
         datasets=sorted(datasets),
         runs=runs,
         evaluations=evaluations,
         entries=entries,
     )
+    # Of the whole composition: a task edited in code is as much a reason to compose again as a profile edited.
+    whole = digest(params.model_dump())
+    return params.model_copy(update={"composed_for": ComposedFor(profile=profile.profile, hash=whole)})
 
 
 def write_params(params: Params, path: Path = PARAMS) -> None:
@@ -225,7 +228,7 @@ def read_params(root: Path = Path()) -> Params:
     """params.yaml as it stands, edits of `dvc exp run -S` included.
 
     Raises:
-        InputError: malformed; the profile switched without composing; the profile's file edited since.
+        InputError: malformed; the profile switched without composing; the profile's file or a task edited since.
     """
     path = PARAMS
     params = load(root / path, Params)
@@ -236,9 +239,9 @@ def read_params(root: Path = Path()) -> Params:
             params.profile,
             f"the file was composed for {params.composed_for.profile}; run: claimbench profile {params.profile}",
         )
-    if digest(read(params.profile, root).model_dump()) != params.composed_for.hash:
+    if compose(read(params.profile, root), root).composed_for.hash != params.composed_for.hash:
         raise InputError(
-            f"{path}: composed_for.hash: {FOLDER}/{params.profile}.yaml has been edited since; "
+            f"{path}: composed_for.hash: {FOLDER}/{params.profile}.yaml, or a task it names, has been edited since; "
             f"run: claimbench profile {params.profile}"
         )
     return params

@@ -115,7 +115,6 @@ def run(profile: str, entry: str, seed: int, off_profile: bool) -> None:
     repeats = _same_weights(*probes)
     steps = budget["steps"]
     checkpoint = DiskCheckpoint(identity)
-    resumed = checkpoint.file.exists()
     limit = composed.timeout_minutes
     with (
         _stopping(limit * 60 if limit else math.inf) as stop,
@@ -146,7 +145,9 @@ def run(profile: str, entry: str, seed: int, off_profile: bool) -> None:
         source=source,
     )
     write_json(folder / "trained.json", trained.model_dump())
-    made = receipt("train", seed, stopwatch, params.hardware, [folder / "model.pt"], off, rate, repeats, resumed)
+    made = receipt(
+        "train", seed, stopwatch, params.hardware, [folder / "model.pt"], off, rate, repeats, checkpoint.resumed
+    )
     write_json(receipt_file(profile, entry, seed), made.model_dump())
     checkpoint.done()
 

@@ -88,7 +88,10 @@ def test_an_edited_setting_or_a_new_seed_runs_only_what_it_touches(clone: Clone,
 
     clone.edit("benchmarks/profiles/smoke.yaml", "steps: 20", "steps: 30")
     told = clone.dvc("repro", code=255)
-    assert "benchmarks/profiles/smoke.yaml has been edited since; run: claimbench profile smoke" in told
+    assert (
+        "benchmarks/profiles/smoke.yaml, or a task it names, has been edited since; run: claimbench profile smoke"
+        in told
+    )
     assert not ran(told) & {TRAIN, "evaluate@smoke_nice_digits", "judge", "report"}
 
     clone.bench("profile", "smoke")

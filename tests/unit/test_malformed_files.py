@@ -606,7 +606,11 @@ def test_params_of_an_edited_profile(root: Path) -> None:
     composed(root)
     assert profiles.read_params(root).profile == "tiny"
     (root / "benchmarks/profiles/tiny.yaml").write_text(edited(PROFILE, "steps: 10", "steps: 11"))
-    sentence(lambda: profiles.read_params(root), "params.yaml: composed_for.hash", "tiny.yaml has been edited")
+    sentence(
+        lambda: profiles.read_params(root),
+        "params.yaml: composed_for.hash",
+        "tiny.yaml, or a task it names, has been edited",
+    )
 
 
 def test_a_comment_in_the_profile_is_no_edit(root: Path) -> None:
