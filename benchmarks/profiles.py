@@ -247,6 +247,18 @@ def read_params(root: Path = Path()) -> Params:
     return params
 
 
+def read_params_of(profile: str) -> Params:
+    """params.yaml, for a stage of one profile.
+
+    Raises:
+        InputError: as `read_params`, and when another profile is composed.
+    """
+    params = read_params()
+    if params.profile != profile:
+        raise input_error(PARAMS, "profile", params.profile, f"wanted {profile}; run: claimbench profile {profile}")
+    return params
+
+
 def modified_entries(params: Params, root: Path = Path()) -> set[str]:
     """Entries whose parameters are not those of the profile's file (edited by `dvc exp run -S`)."""
     composed = compose(read(params.profile, root), root)

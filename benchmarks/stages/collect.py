@@ -20,9 +20,7 @@ def run(profile: str) -> None:
         InputError: params.yaml is of another profile; an entry has neither an evaluation at hand nor a committed
             record of today's code and settings; code changed while it ran. Nothing is written then.
     """
-    params = profiles.read_params()
-    if params.profile != profile:
-        raise InputError(f"{profiles.PARAMS}: profile: found {params.profile}; run: claimbench profile {profile}")
+    params = profiles.read_params_of(profile)
     writes: dict[Path, str] = {}
     kept: list[str] = []
     for entry in params.entries:
@@ -77,9 +75,7 @@ def show(profile: str) -> None:
     """Prints what is at hand of a profile, failures with their reasons; writes nothing."""
     from tabulate import tabulate
 
-    params = profiles.read_params()
-    if params.profile != profile:
-        raise InputError(f"{profiles.PARAMS}: profile: found {params.profile}; run: claimbench profile {profile}")
+    params = profiles.read_params_of(profile)
     rows: list[list[str]] = []
     for entry in params.entries:
         record = _current(params, EVALS / profile / entry / "record.json")

@@ -25,9 +25,7 @@ EVALS = Path("evals")
 def run(profile: str, entry: str, off_profile: bool, evals: Path = EVALS) -> None:
     """Raises InputError when params, profile, hardware, models or data are not as they must be."""
     stopwatch = Stopwatch()
-    params = profiles.read_params()
-    if params.profile != profile:
-        raise InputError(f"{profiles.PARAMS}: profile: found {params.profile}; run: claimbench profile {profile}")
+    params = profiles.read_params_of(profile)
     composed = profiles.run_of(params, entry)
     method = find_method(composed.method)
     off = check_hardware(params.hardware, profile, off_profile)

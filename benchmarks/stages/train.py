@@ -70,11 +70,7 @@ def run(profile: str, entry: str, seed: int, off_profile: bool) -> None:
         CheckFailed: the run took longer than allowed or was stopped; its checkpoint is kept.
     """
     stopwatch = Stopwatch()
-    params = profiles.read_params()
-    if params.profile != profile:
-        raise InputError(
-            f"{profiles.PARAMS}: profile: found {params.profile}, wanted {profile}; run: claimbench profile {profile}"
-        )
+    params = profiles.read_params_of(profile)
     composed = profiles.run_of(params, entry)
     budget = composed.budget()
     if budget is None:

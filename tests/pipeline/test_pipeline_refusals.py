@@ -104,7 +104,7 @@ def test_only_the_composed_profile_is_collected_or_shown(restored: Clone) -> Non
     before = restored.hashes("results")
     for words in (["cpu"], ["--partial", "cpu"]):
         told = one_sentence(restored.bench("collect", *words, code=2))
-        assert "params.yaml: profile: found smoke; run: claimbench profile cpu" in told
+        assert "params.yaml: profile: found smoke; wanted cpu; run: claimbench profile cpu" in told
     assert restored.hashes("results") == before
 
 
