@@ -29,7 +29,7 @@ test: $(STAMP)
 	python -m pytest
 
 peers: $(STAMP)
-	python -m pip install --quiet --disable-pip-version-check --no-deps -r requirements-peers.lock
+	python -m pip install --quiet --disable-pip-version-check --no-deps --no-build-isolation -r requirements-peers.lock
 
 bench: $(STAMP)
 	python -m bench

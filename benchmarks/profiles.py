@@ -22,6 +22,7 @@ Tier = Literal["smoke", "short", "paper"]
 Seed = Annotated[int, Field(ge=0, lt=2**31)]
 
 STAGE_SETTINGS = ("steps", "validate_every")
+NO_DATA = "numerics.txt"  # a dependency that every stage has anyway: DVC's templates cannot leave one out
 
 
 class Entry(Typed):
@@ -61,23 +62,23 @@ class Profile(Typed):
         return self.entries[entry].tier or self.tier
 
 
-class Run(Typed):
+class Evaluation(Typed):
+    """An entry to evaluate: an item of `evaluations.<family>` of params.yaml.
+
+    `data` and `features` are what its stages depend on; of a task without a data set `NO_DATA`.
+    """
+
+    profile: Name
+    entry: Name
+    method: Name
+    data: str
+    features: str
+
+
+class Run(Evaluation):
     """An entry with one seed: an item of `runs.<family>` of params.yaml."""
 
-    profile: Name
-    entry: Name
-    method: Name
-    dataset: Name | None
     seed: int
-
-
-class Evaluation(Typed):
-    """An entry to evaluate: an item of `evaluations.<family>` of params.yaml."""
-
-    profile: Name
-    entry: Name
-    method: Name
-    dataset: Name | None
 
 
 class ComposedEntry(Typed):
@@ -187,7 +188,8 @@ def compose(profile: Profile, root: Path = Path()) -> Params:
         dataset = tasks(family)[entry.task].dataset
         if dataset is not None:
             datasets.add(dataset)
-        where = {"profile": profile.profile, "entry": name, "method": entry.method, "dataset": dataset}
+        where = {"profile": profile.profile, "entry": name, "method": entry.method}
+        where |= {folder: f"{folder}/{dataset}" if dataset else NO_DATA for folder in ("data", "features")}
         evaluations[family][f"{profile.profile}_{name}"] = Evaluation(**where)
         if entry.steps is not None:
             for seed in entry.seeds:

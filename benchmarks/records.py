@@ -8,11 +8,11 @@ import base64
 import zlib
 from collections.abc import Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Literal
+from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 from pydantic import Field, model_validator
 
-from benchmarks.errors import input_error
+from benchmarks.errors import InputError, input_error
 from benchmarks.judging.protocols import Measurement, Variant
 from benchmarks.profiles import Name, Seed, Tier
 from benchmarks.typed_files import Typed, load
@@ -20,6 +20,8 @@ from benchmarks.typed_files import Typed, load
 if TYPE_CHECKING:
     import numpy as np
     from numpy.typing import NDArray
+
+    from benchmarks.metrics import measured
 
 ENTRIES = Path("results/entries")
 RECEIPTS = Path("results/receipts")
@@ -85,12 +87,20 @@ def metric(
 
 
 class CurvePoint(Typed):
-    """A row of a learning curve: mean training loss since the row before, validation loss at this step."""
+    """A row of a learning curve: mean training loss since the row before, validation loss at this step.
+
+    `noted` holds other quantities along training, such as how often a solver evaluated its vector field.
+    """
 
     step: int
     images: int
     train: float
     valid: float
+    noted: dict[Name, float] = {}
+
+    def numbers(self) -> dict[str, float]:
+        """All that the row holds, by name."""
+        return {"step": self.step, "images": self.images, "train": self.train, "valid": self.valid, **self.noted}
 
 
 class Trained(Typed):
@@ -120,22 +130,41 @@ class RunRecord(Typed):
         return self
 
 
-class Images(Typed):
-    """Grey images for the report, small enough for git: deflated bytes of a uint8 array in base 64."""
+class Picture(Typed):
+    """Images for the report, small enough for git: deflated bytes of a uint8 array in base 64."""
 
-    shape: list[int]
-    top: int  # the level that is drawn white
+    name: Name
+    title: str = Field(min_length=1)
+    shape: list[Annotated[int, Field(ge=1)]]
+    top: int = Field(ge=1, le=255)  # the level that is drawn white
+    columns: int = Field(ge=0)  # images across; 0: about as many as down
     data: str
 
+    @model_validator(mode="after")
+    def _grey_or_colour(self) -> "Picture":
+        if len(self.shape) != 3 and not (len(self.shape) == 4 and self.shape[1] == 3):
+            raise ValueError(f"shape {self.shape}: grey images are (n, h, w), colour images (n, 3, h, w)")
+        return self
+
     @staticmethod
-    def of(array: "NDArray[np.uint8]", top: int) -> "Images":
-        packed = base64.b64encode(zlib.compress(array.tobytes(), 9)).decode()
-        return Images(shape=list(array.shape), top=top, data=packed)
+    def of(taken: "measured.Picture") -> "Picture":
+        """Raises ValueError when the array is neither grey nor colour images of bytes, or its name is none."""
+        if taken.array.dtype != "uint8":
+            raise ValueError(f"picture {taken.name}: found {taken.array.dtype}; levels are uint8")
+        packed = base64.b64encode(zlib.compress(taken.array.tobytes(), 9)).decode()
+        shape = list(taken.array.shape)
+        return Picture(
+            name=taken.name, title=taken.title, shape=shape, top=taken.top, columns=taken.columns, data=packed
+        )
 
     def array(self) -> "NDArray[np.uint8]":
+        """Raises InputError when the bytes are not those of the shape."""
         import numpy as np
 
-        return np.frombuffer(zlib.decompress(base64.b64decode(self.data)), np.uint8).reshape(self.shape)
+        try:
+            return np.frombuffer(zlib.decompress(base64.b64decode(self.data)), np.uint8).reshape(self.shape)
+        except (ValueError, zlib.error) as error:
+            raise InputError(f"picture {self.name}: cannot be unpacked ({error}); collect its entry anew") from None
 
 
 class EntryRecord(Typed):
@@ -153,12 +182,14 @@ class EntryRecord(Typed):
     modified: bool = False  # made with parameters that are not the profile's
     off_profile: bool = False  # made on hardware that the profile does not allow
     runs: list[RunRecord] = Field(min_length=1)
-    samples: Images | None = None
+    pictures: list[Picture] = []  # of the first seed that is done
 
     @model_validator(mode="after")
-    def _one_run_a_seed(self) -> "EntryRecord":
+    def _each_once(self) -> "EntryRecord":
         if len({run.seed for run in self.runs}) != len(self.runs):
             raise ValueError("each seed has one run")
+        if len({picture.name for picture in self.pictures}) != len(self.pictures):
+            raise ValueError("each picture has a name of its own")
         return self
 
 

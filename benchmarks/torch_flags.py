@@ -27,6 +27,7 @@ class TorchFlags:
         """Sets the flags; float32 products outside autocast stay float32 unless the profile says tf32."""
         os.environ.setdefault("CUBLAS_WORKSPACE_CONFIG", ":4096:8")
         torch.set_num_threads(self.threads)
+        torch.set_flush_denormal(True)  # Adam's moments of dead units sink below 1e-38, where a CPU is slow
         torch.use_deterministic_algorithms(self.deterministic)
         torch.backends.cudnn.benchmark = not self.deterministic
         torch.backends.cudnn.allow_tf32 = self.precision == "tf32"

@@ -89,11 +89,15 @@ class _OnOneSubject(_Claim):
     method: Name | None = None
     variant: Variant = {}
 
+    def entry_names(self) -> list[str]:
+        """Entries that the claim is about; none of scope method."""
+        return [] if self.entry is None else [self.entry]
+
     @model_validator(mode="after")
     def _subject(self) -> "_OnOneSubject":
-        if self.scope == "paper" and (self.entry is None or self.method is not None):
+        if self.scope == "paper" and (not self.entry_names() or self.method is not None):
             raise ValueError("a claim of scope paper names its entry, and no method")
-        if self.scope == "method" and (self.method is None or self.entry is not None):
+        if self.scope == "method" and (self.method is None or self.entry_names()):
             raise ValueError("a claim of scope method names its method, and no entry")
         return self
 
@@ -161,12 +165,29 @@ class OrderingClaim(_OnTwoSides):
 
 
 class TrendClaim(_OnOneSubject):
-    """A metric rises, falls or saturates along one variant field, or changes shape at a point."""
+    """A metric rises, falls or saturates along one variant field, or changes shape at a point.
+
+    Of scope paper it is about one `entry`, in whose rows the field takes several values, or about several `entries`,
+    each trained with a value of its own.
+    """
 
     kind: Literal["trend"]
     along: Name
     shape: Literal["rises", "falls", "saturates", "changes_at"]
     point: float | None = None
+    entries: list[Name] = []
+
+    def entry_names(self) -> list[str]:
+        """Entries that the claim is about; none of scope method."""
+        return [*super().entry_names(), *self.entries]
+
+    @model_validator(mode="after")
+    def _entry_or_entries(self) -> "TrendClaim":
+        if self.entries and (self.entry is not None or len(set(self.entries)) != len(self.entries)):
+            raise ValueError("a trend is about one entry, or about several entries that differ")
+        if self.along in self.variant:
+            raise ValueError(f"along names {self.along}, which the variant already fixes; remove it from one")
+        return self
 
     @model_validator(mode="after")
     def _point_where_needed(self) -> "TrendClaim":
@@ -217,10 +238,10 @@ def read_all(root: Path = Path()) -> list[tuple[Paper, Claim]]:
             for field, method, entry in _subjects(claim):
                 if method is not None and method not in known_methods:
                     raise input_error(
-                        where, f"claims.{claim.id}.{field}method", method, "no such method; see claimbench list"
+                        where, f"claims.{claim.id}.{field}", method, "no such method; see claimbench list"
                     )
                 if entry is not None and entry not in known_entries:
-                    raise input_error(where, f"claims.{claim.id}.{field}entry", entry, "no profile has such an entry")
+                    raise input_error(where, f"claims.{claim.id}.{field}", entry, "no profile has such an entry")
             claims.append((file.paper, claim))
     return claims
 
@@ -239,12 +260,14 @@ def entries_by_profile(root: Path = Path()) -> dict[str, list[str]]:
 
 
 def _subjects(claim: Claim) -> Iterator[tuple[str, str | None, str | None]]:
-    """Field prefix, method and entry of everything a claim is about."""
+    """Field, method and entry of everything a claim is about; one of the last two is None."""
     if isinstance(claim, _OnTwoSides):
-        yield "better.", claim.better.method, claim.better.entry
-        yield "worse.", claim.worse.method, claim.worse.entry
-    else:
-        yield "", claim.method, claim.entry
+        for name, side in (("better", claim.better), ("worse", claim.worse)):
+            yield f"{name}.{'method' if side.method else 'entry'}", side.method, side.entry
+        return
+    yield "method", claim.method, None
+    for entry in claim.entry_names():
+        yield "entry" if claim.entry else "entries", None, entry
 
 
 def paper_value(claim: Claim) -> str:

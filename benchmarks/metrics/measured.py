@@ -29,8 +29,23 @@ class Measured:
 
 
 @dataclass(frozen=True)
+class Picture:
+    """Something to look at, for the report."""
+
+    name: str  # [a-z0-9_]+, such as samples, interpolation, density
+    title: str  # what it shows, in a line
+    array: NDArray[np.uint8]  # (n, h, w) grey or (n, 3, h, w) colour; a density on the plane is a grey image
+    top: int = 255  # the level that is drawn white
+    columns: int = 0  # images across; 0: about as many as down
+
+
+@dataclass(frozen=True)
 class Inputs:
-    """What a family's `evaluate(method, settings, task, inputs)` is given beside its method and task."""
+    """What a family's `evaluate(method, settings, task, inputs)` is given beside its method and task.
+
+    What there is not raises InputError when it is asked for: data of a task without a data set, weights of what is not
+    trained.
+    """
 
     seed: int
     samples: int  # how many to draw
@@ -38,6 +53,7 @@ class Inputs:
     images: Callable[[str], NDArray[np.uint8]]  # of a split of the task's data set, (n, *shape)
     features: Callable[[], dict[str, Any]]  # what the features stage left for the data set
     weights: Callable[[], dict[str, Any]]  # state dict of the trained model, on the CPU
+    curve: Callable[[], list[dict[str, float]]]  # of the training run: step, images, train, valid and what it noted
 
 
 @dataclass(frozen=True)
@@ -46,5 +62,4 @@ class Evaluated:
 
     rows: list[Measured]
     timings: dict[str, float] = field(default_factory=dict)  # seconds of named parts, for the receipt
-    pictures: NDArray[np.uint8] | None = None  # (n, height, width) grey levels, for the report
-    top: int = 255  # the level that is drawn white
+    pictures: list[Picture] = field(default_factory=list)  # each name once

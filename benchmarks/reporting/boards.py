@@ -33,7 +33,7 @@ class Board:
 
 
 def boards(results: Results) -> list[Board]:
-    """Rows ranked together, those without a rival left out."""
+    """Rows ranked together, those without a rival left out; other values of a number of the same row are none."""
     scores = {(row.task, row.metric, row.entry, row.variant): row for row in results.scores}
     groups: dict[tuple[str, str, str], list[tuple[Place, Score | None]]] = {}
     for place in results.places:
@@ -44,7 +44,7 @@ def boards(results: Results) -> list[Board]:
     found = [
         Board(*key, tuple(sorted(rows, key=_by_rank)), pairs.count(key[:2]) > 1)
         for key, rows in groups.items()
-        if len(rows) > 1
+        if len({(place.entry, re.sub(r" -?[\d.][\de.+-]*(?=,|$)", "", place.variant)) for place, _ in rows}) > 1
     ]
     return sorted(found, key=lambda board: natural(board.title))
 

@@ -5,7 +5,7 @@ import tempfile
 from collections import Counter
 from pathlib import Path
 
-from benchmarks.reporting import boards, evidence, figures, html, latex, markdown, read, tables, verdicts
+from benchmarks.reporting import boards, curves, evidence, html, latex, markdown, pictures, read, tables, verdicts
 from benchmarks.reporting.figures import Figure
 from benchmarks.reporting.read import Results
 from benchmarks.reporting.table import Cell, Column, Table
@@ -88,8 +88,9 @@ def report(results: Results) -> dict[str, bytes]:
 
 
 def _figures(results: Results) -> list[Figure]:
-    kinds = (figures.learning_curves, figures.cost_curves, figures.sample_grid)
-    return [figure for draw in kinds for record in results.records if (figure := draw(record))]
+    kinds = (curves.learning_curves, curves.noted_curves, curves.cost_curves, pictures.pictures)
+    of_records = [figure for draw in kinds for record in results.records for figure in draw(record)]
+    return [*curves.judged_trends(results), *of_records]
 
 
 def _html(results: Results, drawn: list[Figure]) -> str:

@@ -14,7 +14,7 @@ from benchmarks.methods import Method, find_method, tasks
 from benchmarks.metrics.measured import Evaluated, Inputs, Measured
 from benchmarks.provenance import entry_source, training_source
 from benchmarks.receipts import Stopwatch, receipt
-from benchmarks.records import EntryReceipt, EntryRecord, Images, Metric, RunRecord, Trained, flat, metric
+from benchmarks.records import EntryReceipt, EntryRecord, Metric, Picture, RunRecord, Trained, flat, metric
 from benchmarks.stages.train import check_hardware, model_folder, receipt_file
 from benchmarks.typed_files import load as load_typed
 from benchmarks.typed_files import read_json, write_json
@@ -35,7 +35,7 @@ def run(profile: str, entry: str, off_profile: bool, evals: Path = EVALS) -> Non
     task = tasks(method.family)[composed.task]
     take = importlib.import_module(f"benchmarks.families.{method.family}.evaluate").evaluate
     runs: list[RunRecord] = []
-    pictures: Images | None = None
+    pictures: list[Picture] | None = None
     timings: dict[str, float] = {}
     for seed in composed.seeds:
         run_record = RunRecord(seed=seed, status="done")
@@ -43,12 +43,12 @@ def run(profile: str, entry: str, off_profile: bool, evals: Path = EVALS) -> Non
             told = _trained(method, profile, entry, seed)
             run_record = RunRecord(seed=seed, status=told.status, reason=told.reason, curve=told.curve)
         if run_record.status == "done":
-            inputs = _inputs(params, entry, seed, task.dataset)
+            inputs = _inputs(params, entry, run_record, task.dataset)
             taken: Evaluated = take(method.module(), settings, task, inputs)
             run_record = run_record.model_copy(update={"metrics": [_metric(row) for row in taken.rows]})
             timings |= {f"{name} s{seed}": seconds for name, seconds in taken.timings.items()}
-            if pictures is None and taken.pictures is not None:
-                pictures = Images.of(taken.pictures, taken.top)
+            if pictures is None:
+                pictures = [Picture.of(picture) for picture in taken.pictures]
         runs.append(run_record)
     record = EntryRecord(
         profile=profile,
@@ -62,7 +62,7 @@ def run(profile: str, entry: str, off_profile: bool, evals: Path = EVALS) -> Non
         modified=entry in profiles.modified_entries(params),
         off_profile=off,
         runs=runs,
-        samples=pictures,
+        pictures=pictures or [],
     )
     target = evals / profile / entry
     shutil.rmtree(target, ignore_errors=True)
@@ -90,21 +90,29 @@ def _trained(method: Method, profile: str, entry: str, seed: int) -> Trained:
     return told
 
 
-def _inputs(params: profiles.Params, entry: str, seed: int, dataset: str | None) -> Inputs:
+def _inputs(params: profiles.Params, entry: str, run_record: RunRecord, dataset: str | None) -> Inputs:
     def weights() -> dict[str, Any]:
         import torch
 
-        file = model_folder(params.profile, entry, seed) / "model.pt"
+        file = model_folder(params.profile, entry, run_record.seed) / "model.pt"
+        if not file.is_file():
+            raise InputError(f"{file}: no such file; entry {entry} has no weights")
         state: dict[str, Any] = torch.load(file, "cpu", weights_only=True)
         return state
 
+    def of_dataset(folder: str) -> Path:
+        if dataset is None:
+            raise InputError(f"entry {entry}: its task has no data set, so that there are no {folder}")
+        return Path(folder) / dataset
+
     return Inputs(
-        seed=seed,
+        seed=run_record.seed,
         samples=params.entries[entry].samples,
         arithmetic=params.hardware.arithmetic(),
-        images=lambda split: load(Path("data") / str(dataset), split)[0],
-        features=lambda: read_json(Path("features") / str(dataset) / "pixels.json"),
+        images=lambda split: load(of_dataset("data"), split)[0],
+        features=lambda: read_json(of_dataset("features") / "pixels.json"),
         weights=weights,
+        curve=lambda: [point.numbers() for point in run_record.curve],
     )
 
 

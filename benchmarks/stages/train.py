@@ -7,8 +7,9 @@ import signal
 import sys
 import time
 import traceback
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from functools import cache
 from pathlib import Path
 from types import FrameType
 from typing import Any
@@ -25,6 +26,7 @@ from benchmarks.records import CurvePoint, Trained
 from benchmarks.typed_files import write_json
 
 RUNS = Path("runs")
+DATA = Path("data")
 NUMERICS = Path("numerics.txt")
 FAILURES = Path(".failures")
 PROBE_STEPS = 3
@@ -81,12 +83,11 @@ def run(profile: str, entry: str, seed: int, off_profile: bool) -> None:
     off = check_hardware(params.hardware, profile, off_profile)
     settings = profiles.typed_settings(method, composed.method_settings(), f"{profiles.PARAMS}: entries.{entry}")
     task = tasks(method.family)[composed.task]
-    data = Path("data") / task.dataset
-    images = {split: load(data, split)[0] for split in ("train", "valid")}
-    if settings.batch > len(images["train"]):
+    images = _images(task.dataset)
+    if task.dataset and settings.batch > len(images("train")):
         raise InputError(
             f"{profiles.PARAMS}: entries.{entry}.settings.batch: found {settings.batch}; "
-            f"at most the {len(images['train'])} training images of {task.dataset}"
+            f"at most the {len(images('train'))} training images of {task.dataset}"
         )
     source = training_source(method)
     identity = {
@@ -95,7 +96,9 @@ def run(profile: str, entry: str, seed: int, off_profile: bool) -> None:
         "seed": seed,
         "source": source,
         "numerics": NUMERICS.read_text(),
-        "data": {path.name: file_hash(path) for path in sorted(data.iterdir())},
+        "data": {path.name: file_hash(path) for path in sorted((DATA / task.dataset).iterdir())}
+        if task.dataset
+        else {},
     }
     train = importlib.import_module(f"benchmarks.families.{method.family}.train").train
     from benchmarks.torch_flags import TorchFlags
@@ -107,7 +110,10 @@ def run(profile: str, entry: str, seed: int, off_profile: bool) -> None:
         given = (method.module(), settings, task, steps, budget["validate_every"], seed, flags, images)
         return train(*given, checkpoint, report, stop)
 
-    probes = [fitted(PROBE_STEPS, _Nowhere(), _ignore, bool) for _ in range(2)]
+    try:
+        probes = [fitted(PROBE_STEPS, _Nowhere(), _ignore, bool) for _ in range(2)]
+    except ValueError as error:  # of the method, for a task that it cannot learn
+        raise InputError(f"{profiles.PARAMS}: entries.{entry}.task: {composed.task}: {error}") from error
     repeats = _same_weights(*probes)
     steps = budget["steps"]
     checkpoint = DiskCheckpoint(identity)
@@ -134,10 +140,7 @@ def run(profile: str, entry: str, seed: int, off_profile: bool) -> None:
         reason=outcome.reason,
         step=outcome.step,
         best_step=outcome.best_step,
-        curve=[
-            CurvePoint(**{**point, "step": int(point["step"]), "images": int(point["images"])})
-            for point in outcome.curve
-        ],
+        curve=[_curve_point(row) for row in outcome.curve],
         source=source,
     )
     write_json(folder / "trained.json", trained.model_dump())
@@ -146,6 +149,24 @@ def run(profile: str, entry: str, seed: int, off_profile: bool) -> None:
     )
     write_json(receipt_file(profile, entry, seed), made.model_dump())
     checkpoint.done()
+
+
+def _images(dataset: str | None) -> Callable[[str], Any]:
+    """The images of a split; of a task without a data set nothing asks for any."""
+
+    @cache
+    def of(split: str) -> Any:
+        assert dataset is not None
+        return load(DATA / dataset, split)[0]
+
+    return of
+
+
+def _curve_point(row: dict[str, float]) -> CurvePoint:
+    """A row of `fit`'s curve; what it has beside the losses is noted."""
+    told = dict(row)
+    step, images, train, valid = (told.pop(name) for name in ("step", "images", "train", "valid"))
+    return CurvePoint(step=int(step), images=int(images), train=train, valid=valid, noted=told)
 
 
 class _Nowhere:

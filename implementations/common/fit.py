@@ -48,7 +48,7 @@ class Fitted:
     reason: str
     step: int
     best_step: int
-    curve: list[dict[str, float]]  # step, images, train (mean loss since the last row), valid
+    curve: list[dict[str, float]]  # step, images, train (mean loss since the last row), valid, and what was noted
 
 
 class Batches:
@@ -103,6 +103,8 @@ def fit(
     checkpoint: Checkpoint,
     report: Callable[[int, float, float], None],
     stop: Callable[[], bool],
+    rate: Callable[[int], float] = lambda images: 1.0,
+    note: Callable[[], dict[str, float]] = dict,
 ) -> Fitted:
     """Trains `model` in place and leaves it with the weights of the lowest validation value.
 
@@ -113,6 +115,8 @@ def fit(
         generators: every other generator the run draws from; their states travel with the checkpoint.
         report: called after each step with (step, loss, gradient norm).
         stop: asked after each step; true saves a checkpoint and raises.
+        rate: what multiplies the optimiser's learning rates at a step that begins after so many examples.
+        note: called after each validation, on the weights as they train; what it says joins that row of the curve.
 
     Raises:
         Interrupted: when `stop` said so.
@@ -121,6 +125,7 @@ def fit(
     batches = Batches(plan.examples, plan.batch, order)
     average = ExponentialMovingAverage(model, plan.ema_half_life) if plan.ema_half_life is not None else None
     clip = math.inf if plan.gradient_clip is None else plan.gradient_clip
+    rates = [group["lr"] for group in optimiser.param_groups]
     start, total, last = 0, 0.0, math.nan
     curve: list[dict[str, float]] = []
     best: dict[str, Any] = {"step": 0, "valid": math.inf, "weights": copy.deepcopy(model.state_dict())}
@@ -146,9 +151,14 @@ def fit(
 
     model.train()
     for step in range(start + 1, plan.steps + 1):
+        for group, base in zip(optimiser.param_groups, rates, strict=True):
+            group["lr"] = base * rate((step - 1) * plan.batch)
         optimiser.zero_grad(set_to_none=True)
-        tensor = loss(batches.next())
-        tensor.backward()
+        try:
+            tensor = loss(batches.next())
+            tensor.backward()
+        except ArithmeticError as error:  # of an adaptive solver that finds no step small enough
+            return ended("diverged", f"{error} at step {step}; last finite loss {last:.6g}", step)
         value = float(tensor.detach())
         norm = float(nn.utils.clip_grad_norm_(model.parameters(), clip))
         if not (math.isfinite(value) and math.isfinite(norm)):
@@ -160,11 +170,15 @@ def fit(
         if average:
             average.update(model, plan.batch)
         if step % plan.validate_every == 0 or step == plan.steps:
-            valid, weights = _validated(model, validate, average)
+            try:
+                valid, weights = _validated(model, validate, average)
+            except ArithmeticError as error:
+                return ended("diverged", f"{error} in the validation at step {step}; last loss {last:.6g}", step)
             if not math.isfinite(valid):
                 return ended("diverged", f"the validation value is {valid} at step {step}; last loss {last:.6g}", step)
             since = step - int(curve[-1]["step"]) if curve else step
-            curve.append({"step": step, "images": step * plan.batch, "train": total / since, "valid": valid})
+            row = {"step": step, "images": step * plan.batch, "train": total / since, "valid": valid}
+            curve.append(row | note())
             if valid < best["valid"]:
                 best = {"step": step, "valid": valid, "weights": weights}
             total = 0.0

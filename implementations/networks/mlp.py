@@ -21,13 +21,26 @@ def linear(inputs: int, outputs: int, generator: torch.Generator) -> nn.Linear:
     return layer
 
 
-def mlp(inputs: int, outputs: int, hidden_units: int, hidden_layers: int, generator: torch.Generator) -> nn.Sequential:
-    """Rectified hidden layers and a linear output: (..., inputs) -> (..., outputs).
+def mlp(
+    inputs: int,
+    outputs: int,
+    hidden_units: int,
+    hidden_layers: int,
+    generator: torch.Generator,
+    activation: type[nn.Module] = nn.ReLU,
+    zero_output: bool = False,
+) -> nn.Sequential:
+    """Hidden layers with an activation and a linear output: (..., inputs) -> (..., outputs).
 
-    Parameters: (inputs + 1) h + (layers - 1)(h + 1) h + (h + 1) outputs for h hidden units.
+    With `zero_output` the output layer starts at zero, so that a flow may start at the identity. Parameters:
+    (inputs + 1) h + (layers - 1)(h + 1) h + (h + 1) outputs for h hidden units.
     """
     widths = [inputs] + [hidden_units] * hidden_layers
     layers: list[nn.Module] = []
     for before, after in itertools.pairwise(widths):
-        layers += [linear(before, after, generator), nn.ReLU()]
-    return nn.Sequential(*layers, linear(widths[-1], outputs, generator))
+        layers += [linear(before, after, generator), activation()]
+    last = linear(widths[-1], outputs, generator)
+    if zero_output:
+        nn.init.zeros_(last.weight)
+        nn.init.zeros_(last.bias)
+    return nn.Sequential(*layers, last)

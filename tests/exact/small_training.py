@@ -16,7 +16,7 @@ import torch
 from torch import nn
 
 from benchmarks.checkpoints import DiskCheckpoint
-from benchmarks.families.flows.density import ImageDensity
+from benchmarks.families.flows.problems import ImageDensity
 from benchmarks.families.flows.train import train
 from benchmarks.torch_flags import TorchFlags
 from implementations.common.fit import Checkpoint, Fitted
@@ -38,7 +38,7 @@ def trained(
     images = {
         split: random.integers(0, 17, (count, 8, 8), dtype=np.uint8) for split, count in (("train", 100), ("valid", 20))
     }
-    return train(nice, SETTINGS, TASK, STEPS, 7, 0, FLAGS, images, checkpoint, report, stop)
+    return train(nice, SETTINGS, TASK, STEPS, 7, 0, FLAGS, images.__getitem__, checkpoint, report, stop)
 
 
 def wait() -> None:

@@ -68,6 +68,7 @@ class Problem:
     adapt: Callable[[int, Tensor], Tensor] = lambda step, value: value  # changes the loss of a step
     valid: Callable[[int, float], float] = lambda call, value: value  # changes a validation value
     make: Callable[[nn.Module], torch.optim.Optimizer] = lambda model: torch.optim.Adam(model.parameters(), lr=0.1)
+    rate: Callable[[int], float] = lambda images: 1.0 / (1.0 + images / 20)
     model: Regression = field(default_factory=Regression)
     losses: list[float] = field(default_factory=list)
     norms: list[float] = field(default_factory=list)
@@ -101,11 +102,14 @@ class Problem:
             if step == kill_at:
                 raise Killed
 
+        def note() -> dict[str, float]:
+            return {"bias": float(self.model.layer.bias.detach())}
+
         order = torch.Generator().manual_seed(1)
         checkpoint = checkpoint or Memory()
         return fit(
             self.model, self.make(self.model), loss, validate, self.plan, order, {"noise": noise}, checkpoint, report,
-            lambda: len(self.losses) + start == stop_at,
+            lambda: len(self.losses) + start == stop_at, self.rate, note,
         )  # fmt: skip
 
 
@@ -180,6 +184,30 @@ def test_model_ends_with_the_weights_of_the_lowest_validation(plan):
     assert not torch.equal(problem.validated[2]["layer.weight"], problem.validated[4]["layer.weight"])
 
 
+def test_the_learning_rate_follows_the_images_seen_and_not_the_run():
+    """Plain descent on a loss of slope 1: each step moves the bias by the rate of that step."""
+    rates: list[int] = []
+
+    def make(model: nn.Module) -> torch.optim.Optimizer:
+        return torch.optim.SGD(model.parameters(), lr=0.5)
+
+    problem = Problem(replace(PLAN, steps=4), adapt=lambda step, value: value * 0 + problem.model.layer.bias.sum(),
+                      make=make, rate=lambda images: rates.append(images) or 1.0 / (1 + images))  # fmt: skip
+    problem.run()
+    assert rates == [0, 4, 8, 12]
+    steps = [0.5, 0.5 / 5, 0.5 / 9, 0.5 / 13]
+    raw = [float(state["layer.bias"]) for state in problem.validated]
+    assert raw == pytest.approx([0.25 - sum(steps[:2]), 0.25 - sum(steps)])
+
+
+def test_what_is_noted_joins_the_curve(plan, unbroken):
+    problem, fitted = unbroken
+    noted = [row["bias"] for row in fitted.curve]
+    assert len(set(noted)) == len(fitted.curve)
+    if plan.ema_half_life is None:
+        assert noted == [float(state["layer.bias"]) for state in problem.validated]
+
+
 def test_validation_leaves_training_as_it_was(plan):
     often, once = Problem(replace(plan, validate_every=1)), Problem(replace(plan, validate_every=9))
     often.run()
@@ -239,6 +267,29 @@ def test_a_validation_that_is_not_finite_ends_the_run(plan, bad):
     fitted = problem.run()
     assert (fitted.status, fitted.step, fitted.best_step) == ("diverged", 4, 2)
     assert f"{bad} at step 4" in fitted.reason
+    assert torch.equal(problem.model.layer.weight, problem.validated[0]["layer.weight"])
+
+
+def no_step(step: int, value: Tensor) -> Tensor:
+    if step == 5:
+        raise ArithmeticError("no step is small enough")
+    return value
+
+
+def test_a_solver_that_finds_no_step_diverges_in_training_and_in_validation(plan):
+    fitted = Problem(plan, no_step).run()
+    assert (fitted.status, fitted.step, fitted.best_step) == ("diverged", 5, 4)
+    assert "no step is small enough at step 5" in fitted.reason
+
+    def validation(call: int, value: float) -> float:
+        if call == 2:
+            raise ArithmeticError("no step is small enough")
+        return value
+
+    problem = Problem(plan, valid=validation)
+    fitted = problem.run()
+    assert (fitted.status, fitted.step, fitted.best_step) == ("diverged", 4, 2)
+    assert "in the validation at step 4" in fitted.reason
     assert torch.equal(problem.model.layer.weight, problem.validated[0]["layer.weight"])
 
 

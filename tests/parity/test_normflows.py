@@ -4,8 +4,9 @@ import pytest
 import torch
 from torch import Tensor, nn
 
-from implementations.flows.nice import Nice, Settings, build
-from implementations.flows.parts.bijections import AdditiveCoupling
+from implementations.flows.nice import Settings, build
+from implementations.flows.parts.bijections import AdditiveCoupling, Chain, EvenFirst
+from implementations.flows.parts.flow import Flow
 from tests.parity.conftest import peer
 
 DIMENSIONS, UNITS, LAYERS = 6, 16, 3
@@ -13,17 +14,46 @@ ROUNDING = 1e-12  # float64: the same operations in the same order, or nearly
 
 
 @pytest.fixture
-def model() -> Nice:
+def model() -> Flow:
     settings = Settings(hidden_units=UNITS, hidden_layers=LAYERS, prior="gaussian")
     random = torch.Generator().manual_seed(0)
-    model = build(settings, DIMENSIONS, random).double()
-    nn.init.normal_(model.scaling.log_scale, std=0.5, generator=random)
+    model = build(settings, (DIMENSIONS,), random).double()
+    nn.init.normal_(log_scale(model), std=0.5, generator=random)
     return model.requires_grad_(False)
 
 
 @pytest.fixture
 def x() -> Tensor:
     return torch.randn(50, DIMENSIONS, dtype=torch.float64, generator=torch.Generator().manual_seed(1))
+
+
+def couplings(model: Flow) -> list[AdditiveCoupling]:
+    return [module for module in model.modules() if isinstance(module, AdditiveCoupling)]
+
+
+def log_scale(model: Flow) -> Tensor:
+    """One number for each of the reordered coordinates."""
+    return model.bijection.bijections[-1].log_scale
+
+
+def among_pixels(y: Tensor) -> Tensor:
+    """Our reordered coordinates, in the order of the pixels."""
+    return EvenFirst().inverse(y)[0]
+
+
+class AmongPixels(nn.Module):
+    """Our coupling between coordinates in their own order, in which theirs works."""
+
+    def __init__(self, coupling: AdditiveCoupling):
+        super().__init__()
+        self.inner = Chain(EvenFirst(), coupling)
+
+    def forward(self, x: Tensor) -> tuple[Tensor, Tensor]:
+        y, logdet = self.inner(x)
+        return among_pixels(y), logdet
+
+    def inverse(self, y: Tensor) -> tuple[Tensor, Tensor]:
+        return self.inner.inverse(EvenFirst()(y)[0])
 
 
 def close(one: Tensor, other: Tensor, tolerance: float = ROUNDING) -> None:
@@ -38,8 +68,9 @@ class Shift(nn.Module):
         self.coupling = coupling
 
     def forward(self, masked: Tensor) -> Tensor:
+        moved = 1 if self.coupling.moves == "second" else 0
         whole = torch.zeros_like(masked)
-        whole[:, self.coupling.moved] = self.coupling.network(masked[:, self.coupling.kept])
+        whole[:, moved::2] = self.coupling.network(masked[:, 1 - moved :: 2])
         return whole
 
 
@@ -54,19 +85,20 @@ def their_network(normflows, ours: nn.Sequential, sign: float = 1.0) -> nn.Modul
     return network.requires_grad_(False)
 
 
-def their_couplings(normflows, model: Nice, sign: float = 1.0) -> list[nn.Module]:
+def their_couplings(normflows, model: Flow, sign: float = 1.0) -> list[nn.Module]:
     """Their split `checkerboard` keeps odd places and moves even ones; ours begins the other way round."""
     modes = ("checkerboard_inv", "checkerboard")
     return [
         normflows.flows.AffineCouplingBlock(
             their_network(normflows, ours.network, sign), scale=False, split_mode=modes[number % 2]
         )
-        for number, ours in enumerate(model.couplings.bijections)
+        for number, ours in enumerate(couplings(model))
     ]
 
 
 def test_each_coupling_agrees(normflows, model, x):
-    for ours, theirs in zip(model.couplings.bijections, their_couplings(normflows, model), strict=True):
+    for coupling, theirs in zip(couplings(model), their_couplings(normflows, model), strict=True):
+        ours = AmongPixels(coupling)
         for direction in ("forward", "inverse"):
             value, logdet = getattr(ours, direction)(x)
             expected, their_logdet = getattr(theirs, direction)(x)
@@ -76,9 +108,10 @@ def test_each_coupling_agrees(normflows, model, x):
 
 
 def test_each_coupling_agrees_with_their_masked_flow(normflows, model, x):
-    for number, ours in enumerate(model.couplings.bijections):
+    for number, coupling in enumerate(couplings(model)):
         mask = torch.tensor([(place + number + 1) % 2 for place in range(DIMENSIONS)], dtype=x.dtype)
-        theirs = normflows.flows.MaskedAffineFlow(mask, t=Shift(ours), s=None)
+        theirs = normflows.flows.MaskedAffineFlow(mask, t=Shift(coupling), s=None)
+        ours = AmongPixels(coupling)
         for direction in ("forward", "inverse"):
             for one, other in zip(getattr(ours, direction)(x), getattr(theirs, direction)(x), strict=True):
                 close(one, other)
@@ -86,20 +119,20 @@ def test_each_coupling_agrees_with_their_masked_flow(normflows, model, x):
 
 def test_the_whole_map_agrees(normflows, model, x):
     scaling = normflows.flows.AffineConstFlow((DIMENSIONS,), shift=False).double()
-    scaling.s.data.copy_(model.scaling.log_scale[None])
+    scaling.s.data.copy_(among_pixels(log_scale(model)[None]))
     value, total = x, torch.zeros(len(x), dtype=x.dtype)
     for flow in [*their_couplings(normflows, model), scaling]:
         value, logdet = flow(value)
         total = total + logdet
     z, ours = model.encode(x)
-    close(z, value.detach())
+    close(among_pixels(z), value.detach())
     close(ours, total.detach())
 
 
 def test_the_log_density_agrees(normflows, model, x):
     """Their flows run from latent to data, so couplings come in reverse order with the shift's sign turned."""
     scaling = normflows.flows.AffineConstFlow((DIMENSIONS,), shift=False).double()
-    scaling.s.data.copy_(-model.scaling.log_scale[None])
+    scaling.s.data.copy_(-among_pixels(log_scale(model)[None]))
     base = normflows.distributions.DiagGaussian(DIMENSIONS, trainable=False).double()
     flows = [scaling, *reversed(their_couplings(normflows, model, sign=-1.0))]
     theirs = normflows.NormalizingFlow(base, flows).log_prob(x).detach()

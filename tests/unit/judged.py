@@ -54,7 +54,7 @@ def claim(kind: str, **fields: Any) -> Any:
     """A claim as a file gives it: unless told otherwise lower is better, verified, of scope paper about entry_a."""
     told = {"id": "it", "where": "Table 1", "statement": "So it is.", "kind": kind, "scope": "paper", "metric": "score"}
     told |= {"direction": "lower", "unit": "points", "evidence": "verified", **fields}
-    if "better" not in told and "entry" not in told and "method" not in told:
+    if not {"better", "entry", "entries", "method"} & told.keys():
         told["entry"] = "entry_a"
     if kind == "value":
         told = {"value": 10.0, "tolerance": {"absolute": 1.0, "reason": "a test"}, **told}

@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from benchmarks.errors import InputError
-from benchmarks.judging import verdicts as judging
+from benchmarks.judging import findings, rows
 from benchmarks.records import Metric
 from tests.unit.judged import claim, number, ordering, record, run, seeds, verdicts, word
 
@@ -424,6 +424,27 @@ def test_against_literature(values: list[Any], direction: str, ours_better: bool
         assert "RNADE 10" in verdict.reason
 
 
+def test_a_field_that_only_one_sides_rows_carry_does_not_hinder() -> None:
+    """Rows of a flow that solves an ODE name their solver; those of other methods have no such field."""
+    solver = {"solver": "dopri5", "tolerance": 1e-5, "batch": 1000}
+    solved = record([run(s, number(v, variant=solver)) for s, v in enumerate(LOW)], "entry_a", "method_a")
+    other = seeds(HIGH, "entry_b", "method_b")
+    assert word(ordering(*A_OVER_B), solved, other) == "reproduced"
+    assert word(ordering(*A_OVER_B[::-1]), solved, other) == "contradicted"
+    coarse = ({"method": "method_a", "variant": {"solver": "dopri5"}}, A_OVER_B[1])
+    assert word(ordering(*coarse), solved, other) == "reproduced"
+    fixed = ({"method": "method_a", "variant": {"solver": "rk4"}}, A_OVER_B[1])
+    assert word(ordering(*fixed), solved, other) == "undecided"
+    # `equal` asks for it on both sides, and the other side has none.
+    assert word(ordering(*A_OVER_B, equal=["solver"]), solved, other) == "undecided"
+
+
+def test_one_seed_a_side_shows_no_interval() -> None:
+    """An infinite end is nothing that a table could hold."""
+    (verdict,) = verdicts(ordering(*A_OVER_B), seeds([5.0]), seeds([9.0], "entry_b", "method_b"))
+    assert (verdict.verdict, verdict.ours, verdict.low, verdict.high) == ("undecided", -4.0, None, None)
+
+
 def test_literature_alone_needs_no_run_but_ours_does() -> None:
     told = ordering({"method": "method_a"}, {"literature": "RNADE", "value": 10.0})
     assert word(told, seeds(LOW, "entry_b", "method_b")) == "not run"
@@ -470,11 +491,22 @@ def test_a_metric_or_variant_that_was_not_taken_is_undecided() -> None:
     assert word(claim("value", variant=HEUN), seeds(NEAR)) == "undecided"
 
 
-@pytest.mark.parametrize("kind", ["trend", "dominance"])
-def test_kinds_without_a_judge_are_undecided(kind: str) -> None:
-    sides = {"better": {"entry": "entry_a"}, "worse": {"entry": "entry_b"}, "at": "score"}
-    told = claim("trend", along="n", shape="rises") if kind == "trend" else claim("dominance", **sides)
-    assert word(told, seeds(LOW), seeds(HIGH, "entry_b", "method_b")) == "undecided"
+def test_a_task_that_does_not_take_the_metric_makes_no_row() -> None:
+    """A failed run tells nothing of what its task takes; a metric that no task takes is told of."""
+    told = claim("exact", scope="method", method="method_a", value=1.0, metric="score")
+    on_digits = seeds([1.0, 1.0], "entry_a")
+    elsewhere = record([run(0, number(3.0, name="other"))], "entry_b", task="energies")
+    failed = record([run(0, status="failed")], "entry_c", task="mixture")
+    assert [v.task for v in verdicts(told, on_digits, elsewhere)] == ["digits"]
+    assert [v.task for v in verdicts(told, on_digits, elsewhere, failed)] == ["digits", "mixture"]
+    assert [v.task for v in verdicts(told, elsewhere)] == ["energies"]
+    assert "metric" in verdicts(told, elsewhere)[0].reason
+
+
+def test_dominance_has_no_judge_yet() -> None:
+    told = claim("dominance", better={"entry": "entry_a"}, worse={"entry": "entry_b"}, at="score")
+    (verdict,) = verdicts(told, seeds(LOW), seeds(HIGH, "entry_b", "method_b"))
+    assert (verdict.verdict, verdict.reason) == ("undecided", "claims of kind dominance have no judge yet")
 
 
 def random_case(chance: random.Random) -> tuple[Any, list[Any]]:
@@ -488,7 +520,7 @@ def random_case(chance: random.Random) -> tuple[Any, list[Any]]:
         "measurement": chance.choice([None, None, {"split": "test"}, {"split": "train"}]),
     }
     subject = {"entry": "entry_a"} if scope == "paper" else {"method": "method_a"}
-    match chance.choice(["value", "exact", "ordering", "literature"]):
+    match chance.choice(["value", "exact", "ordering", "literature", "trend"]):
         case "value":
             told = claim("value", **subject, **shared)
         case "exact":
@@ -498,6 +530,8 @@ def random_case(chance: random.Random) -> tuple[Any, list[Any]]:
             told = claim(
                 "ordering", **(sides if scope == "paper" else dict(zip(sides, A_OVER_B, strict=True))), **shared
             )
+        case "trend":
+            told = claim("trend", along="n", shape=chance.choice(["rises", "falls"]), **subject, **shared)
         case _:
             told = claim("ordering", better=subject, worse={"literature": "X", "value": 10.0}, **shared)
     records = []
@@ -505,14 +539,19 @@ def random_case(chance: random.Random) -> tuple[Any, list[Any]]:
         middle, spread = chance.choice([5.0, 10.0, 11.0, 15.0]), chance.choice([0.0, 0.1, 3.0])
         direction = told.direction if chance.random() < 0.97 else chance.choice(["lower", "higher"])
         unit = "points" if chance.random() < 0.97 else "pounds"
-        runs = [
-            run(
-                seed, number(chance.choice([None] + 9 * [chance.gauss(middle, spread)]), direction=direction, unit=unit)
-            )
-            if chance.random() < 0.95
-            else run(seed, status="diverged")
-            for seed in range(chance.choice([1, 2, 3, 5]))
-        ]
+        variants = [{"n": 8}, {"n": 16}, {"n": 32}] if told.kind == "trend" else [{}]
+        slope = chance.choice([-5.0, 0.0, 5.0])
+        runs = []
+        for seed in range(chance.choice([1, 2, 3, 5])):
+            drawn = [
+                chance.choice([None] + 9 * [chance.gauss(middle + slope * place, spread)])
+                for place in range(len(variants))
+            ]
+            numbers = [
+                number(value, variant=variant, direction=direction, unit=unit)
+                for value, variant in zip(drawn, variants, strict=True)
+            ]
+            runs.append(run(seed, *numbers) if chance.random() < 0.95 else run(seed, status="diverged"))
         other = chance.choice(["smoke", "short", "paper"]) if chance.random() < 0.1 else tier
         task = "digits" if chance.random() < 0.95 else "mnist"
         records.append(record(runs, f"entry_{entry}", f"method_{entry}", tier=other, task=task))
@@ -574,12 +613,12 @@ def wrong_at_the_edge(n: int, truth: float, generator: np.random.Generator) -> d
     the test itself. The metrics skip validation for the same reason.
     """
     told = claim("value")
-    sample = judging._samples(seeds(NEAR), judging._subjects(told)[0], told)[0]
+    (row,) = rows.rows_of(rows.subjects(told)[0], told, [seeds(NEAR)])
     counts = dict.fromkeys(("holds", "better", "worse", "undecided"), 0)
     for values in generator.normal(truth, 0.3, size=(TRIALS, n)).tolist():
         by_seed = {seed: Metric.model_construct(value=value, low=None, high=None) for seed, value in enumerate(values)}
-        trial = judging._Sample(sample.record, sample.variant, sample.protocol, by_seed)
-        counts[judging._value(told, trial).outcome] += 1
+        trial = rows.Row(row.record, row.variant, row.protocol, by_seed)
+        counts[findings.value(told, trial).outcome] += 1
     return {outcome: count / TRIALS for outcome, count in counts.items()}
 
 

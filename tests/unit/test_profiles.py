@@ -127,7 +127,7 @@ def test_composition() -> None:
     assert list(params.runs["flows"]) == ["tiny_nice_digits_s0", "tiny_nice_digits_s3"]
     assert params.runs["puzzles"] == {}
     assert list(params.evaluations["puzzles"]) == ["tiny_container"]
-    assert params.evaluations["puzzles"]["tiny_container"].dataset is None
+    assert params.evaluations["puzzles"]["tiny_container"].data == profiles.NO_DATA
     assert (params.entries["container"].tier, params.entries["nice_digits"].tier) == ("paper", "smoke")
     nice = params.entries["nice_digits"]
     assert nice.settings == {"hidden_units": 32, "steps": 10, "validate_every": 5}

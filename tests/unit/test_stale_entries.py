@@ -102,6 +102,7 @@ def gone(name: str) -> Callable[[Path], None]:
 
 
 CONTAINER = "implementations/puzzles/container.py"
+FLOWS = "benchmarks/families/flows"
 CASES: dict[str, tuple[Callable[[Path], None], set[str]]] = {
     "untouched": (lambda root: None, set()),
     "setting": (entry("nice_digits", settings={"hidden_units": 33}), {"nice_digits"}),
@@ -116,8 +117,8 @@ CASES: dict[str, tuple[Callable[[Path], None], set[str]]] = {
     "entry_gone": (gone("container"), {"container"}),
     "method_edited": (code(CONTAINER, "looks += 1", "looks += 2"), {"container"}),
     "comment_edited": (code(CONTAINER, "# plain integers", "# whole numbers"), set()),
-    "training_edited": (code("benchmarks/families/flows/train.py", "total = 0.0", "total = 1.0"), {"nice_digits"}),
-    "evaluation_edited": (code("benchmarks/families/flows/evaluate.py", "SEED = 0", "SEED = 1"), {"nice_digits"}),
+    "training_edited": (code(f"{FLOWS}/learning.py", "total = 0.0", "total = 1.0"), {"nice_digits"}),
+    "evaluation_edited": (code(f"{FLOWS}/measuring/trained.py", "SEED = 0", "SEED = 1"), {"nice_digits"}),
     "profile_gone": (lambda root: (root / profiles.FOLDER / "tiny.yaml").unlink(), BOTH),
 }
 

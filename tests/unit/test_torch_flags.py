@@ -1,7 +1,6 @@
 """The flags that decide torch's arithmetic: what is set, and that nothing else sets them."""
 
 import ast
-from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -12,22 +11,9 @@ from benchmarks.torch_flags import TorchFlags
 REPOSITORY = Path(__file__).parents[2]
 
 
-@pytest.fixture
-def kept_settings() -> Iterator[None]:
-    """Puts back what `apply` sets for the whole process."""
-    threads, deterministic = torch.get_num_threads(), torch.are_deterministic_algorithms_enabled()
-    precision, tf32 = torch.get_float32_matmul_precision(), torch.backends.cudnn.allow_tf32
-    benchmark = torch.backends.cudnn.benchmark
-    yield
-    torch.set_num_threads(threads)
-    torch.use_deterministic_algorithms(deterministic)
-    torch.set_float32_matmul_precision(precision)
-    torch.backends.cudnn.allow_tf32, torch.backends.cudnn.benchmark = tf32, benchmark
-
-
 @pytest.mark.parametrize(("precision", "matmul"), [("float32", "highest"), ("tf32", "high"), ("bfloat16", "highest")])
 @pytest.mark.parametrize("deterministic", [True, False])
-def test_apply(kept_settings: None, precision: str, matmul: str, deterministic: bool) -> None:
+def test_apply(precision: str, matmul: str, deterministic: bool) -> None:
     torch.set_float32_matmul_precision("medium")  # of whoever came before
     flags = TorchFlags("cpu", 1, precision, deterministic)
     flags.apply()
@@ -37,9 +23,10 @@ def test_apply(kept_settings: None, precision: str, matmul: str, deterministic: 
     assert torch.backends.cudnn.benchmark is not deterministic
     assert torch.backends.cudnn.allow_tf32 is (precision == "tf32")
     assert flags.bfloat16 is (precision == "bfloat16")
+    assert float(torch.tensor(1e-39) * 1.0) == 0.0  # a denormal number
 
 
-def test_the_flags_of_an_earlier_apply_do_not_stay(kept_settings: None) -> None:
+def test_the_flags_of_an_earlier_apply_do_not_stay() -> None:
     TorchFlags("cpu", 1, "tf32", False).apply()
     TorchFlags("cpu", 1, "float32", True).apply()
     assert torch.get_float32_matmul_precision() == "highest"
@@ -47,7 +34,13 @@ def test_the_flags_of_an_earlier_apply_do_not_stay(kept_settings: None) -> None:
     assert not torch.backends.cudnn.allow_tf32
 
 
-FLAGS = {"set_num_threads", "use_deterministic_algorithms", "set_float32_matmul_precision", "allow_tf32"}
+FLAGS = {
+    "set_num_threads",
+    "set_flush_denormal",
+    "use_deterministic_algorithms",
+    "set_float32_matmul_precision",
+    "allow_tf32",
+}
 
 
 def test_nothing_else_sets_them() -> None:

@@ -1,14 +1,21 @@
 """A data set: its sources in order, the SHA-256 of its arrays, its splits; found by place, fetched, loaded, checked.
 
-On disk it is one folder with `<split>_images.npy`, uint8 (n, *shape), and `<split>_labels.npy`, uint8 (n,), for the
-splits train, valid and test. A folder appears whole or not at all.
+On disk it is one folder with `<split>_images.npy`, uint8 (n, *shape), and `<split>_labels.npy`, uint8 or uint16 (n,),
+for the splits train, valid and test. A folder appears whole or not at all.
+
+What is known of the content decides how far a fetch is checked:
+- SHA-256 of the arrays pinned in the data set's file: any source must give just these arrays.
+- none pinned, because whoever wrote the file could not get the data: the first fetch is taken on trust, as far as the
+  MD5 sums of the published files (`published.Files`) do not vouch for it. Its hashes are said and written beside the
+  arrays, in `sha256.json`, and are as strict as pinned ones from then on, for `check` and for fetching again. Whoever
+  removes the folder starts anew; `dvc.lock` has the hash of the folder and shows a change.
 """
 
 import errno
 import fcntl
 import hashlib
 import importlib.util
-import io
+import json
 import math
 import os
 import shutil
@@ -16,17 +23,18 @@ from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import IO, Any
 
 import numpy as np
 import numpy.typing as npt
 
-from benchmarks.data.parts import idx
-from benchmarks.data.parts.sources import FOLDER_VARIABLE, Arrays, LocalFolder, Source
+from benchmarks.data.parts.published import Arrays
+from benchmarks.data.parts.sources import FOLDER_VARIABLE, LocalFolder, Source
 from benchmarks.errors import InputError, input_error
 
 SPLITS = ("train", "valid", "test")
 ARRAYS = tuple(f"{split}_{kind}" for split in SPLITS for kind in ("images", "labels"))
+RECORD = "sha256.json"  # hashes of the arrays beside it, where the data set's file pins none
 HERE = Path(__file__).resolve().parents[1]  # every file directly in this folder is a data set
 FULL = (errno.ENOSPC, errno.EDQUOT)  # a full disk, a used-up quota
 LONGEST_REASON = 240  # characters; clients may answer with a page
@@ -38,12 +46,13 @@ class Dataset:
 
     name: str
     sources: tuple[Source, ...]  # tried in this order
-    sha256: Mapping[str, str]  # `hash_array` of each array, by its name as in ARRAYS
-    splits: Mapping[str, int]  # images in train, valid and test
+    sha256: Mapping[str, str] | None  # `hash_array` of each array, by its name as in ARRAYS; None: trust on first use
+    splits: Mapping[str, int | None]  # images in train, valid and test; None: not known, held by the hash
     shape: tuple[int, ...]  # of one image
     levels: int  # pixel values are the whole numbers 0 .. levels - 1
     licence: str
     citation: str
+    label_type: type[np.unsignedinteger[Any]] = np.uint8  # uint16 where there are more than 256 classes
 
 
 def names(folder: Path | None = None) -> list[str]:
@@ -89,17 +98,25 @@ def fetch(dataset: Dataset, destination: Path, report: Callable[[str], None]) ->
     destination = destination.resolve()
     try:
         with _staging(destination) as staging:
-            source, arrays = _first_good(dataset, staging / "work", report)
+            expected = _expected(dataset, destination)
+            source, arrays = _first_good(dataset, expected, destination, staging / "work", report)
             _write(arrays, staging / "new")
+            trusted = {} if expected else {key: hash_array(arrays[key]) for key in ARRAYS}
+            if dataset.sha256 is None:
+                _write_record(expected or trusted, staging / "new")
             _swap(staging, destination)
     except OSError as error:
         raise InputError(_disk_refused(dataset, destination, error)) from error
+    if trusted:
+        report(f"{dataset.name}: no SHA-256 is pinned, so this is taken on trust and from now on held to {RECORD}:")
+        for key, value in trusted.items():
+            report(f"{dataset.name}: {key} {value}")
     report(f"{dataset.name}: from {source}")
     return source
 
 
-def load(folder: Path, split: str) -> tuple[npt.NDArray[np.uint8], npt.NDArray[np.uint8]]:
-    """Images (n, *shape) and labels (n,) of one split, both uint8.
+def load(folder: Path, split: str) -> tuple[npt.NDArray[np.uint8], npt.NDArray[np.unsignedinteger[Any]]]:
+    """Images (n, *shape), uint8, and labels (n,), uint8 or uint16, of one split.
 
     Raises InputError, naming the file, when it is missing or damaged. Checksums are `check`'s task.
     """
@@ -116,19 +133,48 @@ def load(folder: Path, split: str) -> tuple[npt.NDArray[np.uint8], npt.NDArray[n
 def check(dataset: Dataset, folder: Path) -> list[str]:
     """What is wrong with the fetched files in `folder`, one sentence a file; empty when all checksums match."""
     findings = []
+    try:
+        expected = _expected(dataset, folder)
+    except InputError as error:
+        expected, findings = {}, [str(error)]
+    if not expected and not findings:
+        findings.append(str(input_error(folder / RECORD, "", "no such file", f"run `claimbench fetch {dataset.name}`")))
     for key in ARRAYS:
         try:
             array = _read(folder, key)
         except InputError as error:
             findings.append(str(error))
             continue
-        fault = _fault(dataset, key, array)
+        fault = _fault(dataset, expected, key, array)
         if fault is not None:
             findings.append(f"{_file(folder, key)}: {fault}; run `claimbench fetch {dataset.name}`")
     return findings
 
 
-def _first_good(dataset: Dataset, workdir: Path, report: Callable[[str], None]) -> tuple[str, Arrays]:
+def _expected(dataset: Dataset, folder: Path) -> Mapping[str, str]:
+    """The hashes that the arrays must have: pinned, or else recorded in `folder` at the first fetch, or else none.
+
+    Raises InputError when the record is damaged.
+    """
+    if dataset.sha256 is not None:
+        return dataset.sha256
+    path = folder / RECORD
+    if not path.exists():
+        return {}
+    try:
+        found = json.loads(path.read_text())
+    except ValueError as error:
+        raise input_error(path, "", f"damaged ({error})", "remove it to take the next fetch on trust") from error
+    if not isinstance(found, dict) or set(found) != set(ARRAYS) or not all(isinstance(v, str) for v in found.values()):
+        raise input_error(
+            path, "", "something else than a hash for each array", "remove it to take the next fetch on trust"
+        )
+    return found
+
+
+def _first_good(
+    dataset: Dataset, expected: Mapping[str, str], destination: Path, workdir: Path, report: Callable[[str], None]
+) -> tuple[str, Arrays]:
     """The first source whose arrays are right, by name, and the arrays; `workdir` is gone afterwards."""
     reasons = []
     for source in dataset.sources:
@@ -137,7 +183,9 @@ def _first_good(dataset: Dataset, workdir: Path, report: Callable[[str], None]) 
         try:
             arrays = _with_valid(dataset, source.read(workdir))
             faults = [
-                f"{key}: {fault}" for key in ARRAYS if (fault := _fault(dataset, key, arrays.get(key))) is not None
+                f"{key}: {fault}"
+                for key in ARRAYS
+                if (fault := _fault(dataset, expected, key, arrays.get(key))) is not None
             ]
             reason = faults[0] if faults else None
         # Whatever goes wrong in one source, a client's odd failure included, the next one may still give the data.
@@ -152,10 +200,13 @@ def _first_good(dataset: Dataset, workdir: Path, report: Callable[[str], None]) 
         reason = reason if len(reason) <= LONGEST_REASON else reason[:LONGEST_REASON] + "..."
         reasons.append(f"{source.name}: {reason}")
         report(f"{dataset.name}: {reasons[-1]}")
-    fix = ""
-    if any(isinstance(source, LocalFolder) for source in dataset.sources):
-        files = ", ".join(idx.FILES.values())
-        fix = f"; set {FOLDER_VARIABLE} to a folder holding {files} (plain or .gz), in it or in its {dataset.name}/"
+    fix = "".join(
+        f"; set {FOLDER_VARIABLE} to a folder holding {source.wanted}, in it or in its {dataset.name}/"
+        for source in dataset.sources
+        if isinstance(source, LocalFolder)
+    )
+    if dataset.sha256 is None and expected:
+        fix += f"; other data than at the first fetch are taken only after removing {destination / RECORD}"
     raise InputError(f"{dataset.name}: no source gave it ({'; '.join(reasons)}){fix}")
 
 
@@ -166,22 +217,26 @@ def _with_valid(dataset: Dataset, arrays: Arrays) -> Arrays:
     cut = dict(arrays)
     for kind in ("images", "labels"):
         published = arrays[f"train_{kind}"]
-        first = max(0, len(published) - dataset.splits["valid"])
+        first = max(0, len(published) - (dataset.splits["valid"] or 0))
         cut[f"train_{kind}"], cut[f"valid_{kind}"] = published[:first], published[first:]
     return cut
 
 
-def _fault(dataset: Dataset, key: str, array: npt.NDArray[Any] | None) -> str | None:
-    """What is wrong with one decoded array, or None."""
+def _fault(dataset: Dataset, expected: Mapping[str, str], key: str, array: npt.NDArray[Any] | None) -> str | None:
+    """What is wrong with one decoded array, or None; nothing is `expected` of data that are taken on trust."""
     if array is None:
         return "missing"
     split, kind = key.split("_")
-    shape = (dataset.splits[split], *(dataset.shape if kind == "images" else ()))
-    if array.dtype != np.uint8 or array.shape != shape:
-        return f"found {array.dtype} {array.shape}, uint8 {shape} is needed"
+    count = dataset.splits[split]
+    shape = (len(array) if count is None else count, *(dataset.shape if kind == "images" else ()))
+    numbers = np.dtype(np.uint8 if kind == "images" else dataset.label_type)
+    if array.dtype != numbers or array.shape != shape:
+        return f"found {array.dtype} {array.shape}, {numbers} {shape} is needed"
+    if not expected:
+        return None
     found = hash_array(array)
-    if found != dataset.sha256[key]:
-        return f"found SHA-256 {found[:12]}..., {dataset.sha256[key][:12]}... is needed"
+    if found != expected[key]:
+        return f"found SHA-256 {found[:12]}..., {expected[key][:12]}... is needed"
     return None
 
 
@@ -218,7 +273,8 @@ def _refuse_strangers(destination: Path) -> None:
         return
     if not destination.is_dir():
         raise input_error(destination, "", "a file", "a folder is needed")
-    strangers = sorted(path.name for path in destination.iterdir() if path.stem not in ARRAYS or path.suffix != ".npy")
+    own = {RECORD, *(f"{key}.npy" for key in ARRAYS)}
+    strangers = sorted({path.name for path in destination.iterdir()} - own)
     if strangers:
         raise input_error(destination, "", strangers[0], "the folder is replaced as a whole and may hold nothing else")
 
@@ -227,13 +283,29 @@ def _write(arrays: Arrays, folder: Path) -> None:
     """One .npy file an array, on the disk and not only in its cache when this returns."""
     folder.mkdir()
     for key in ARRAYS:
-        content = io.BytesIO()
-        # numpy's own writing to a file says "disk full" without the error number; Python's has it.
-        np.save(content, np.ascontiguousarray(arrays[key]), allow_pickle=False)
+        array = np.ascontiguousarray(arrays[key])
         with _file(folder, key).open("wb") as file:
-            file.write(content.getbuffer())
-            file.flush()
-            os.fsync(file.fileno())
+            # np.save would say "disk full" without the error number; Python's own writing has it.
+            np.lib.format.write_array_header_1_0(file, np.lib.format.header_data_from_array_1_0(array))
+            file.write(array.data)
+            _flush(file)
+    _flush_folder(folder)
+
+
+def _write_record(hashes: Mapping[str, str], folder: Path) -> None:
+    """RECORD, on the disk."""
+    with (folder / RECORD).open("w") as file:
+        file.write(json.dumps(dict(hashes), indent=2) + "\n")
+        _flush(file)
+    _flush_folder(folder)
+
+
+def _flush(file: IO[Any]) -> None:
+    file.flush()
+    os.fsync(file.fileno())
+
+
+def _flush_folder(folder: Path) -> None:
     handle = os.open(folder, os.O_RDONLY)
     try:
         os.fsync(handle)
@@ -263,7 +335,8 @@ def _disk_refused(dataset: Dataset, destination: Path, error: OSError) -> str:
 
 def _needed(dataset: Dataset) -> str:
     """The disk space that a fetch takes: the arrays, and for a while as much again for what was downloaded."""
-    megabytes = sum(dataset.splits.values()) * (math.prod(dataset.shape) + 1) / 1e6
+    images = sum(count or 0 for count in dataset.splits.values())
+    megabytes = images * (math.prod(dataset.shape) + np.dtype(dataset.label_type).itemsize) / 1e6
     return f"the arrays need {megabytes:.1f} MB there, and fetching them twice that for a while"
 
 
@@ -275,7 +348,7 @@ def _again(folder: Path) -> str:
     return f"run `claimbench fetch {folder.name}`"
 
 
-def _read(folder: Path, key: str) -> npt.NDArray[np.uint8]:
+def _read(folder: Path, key: str) -> npt.NDArray[Any]:
     """One array from disk; InputError when it is missing or damaged."""
     path = _file(folder, key)
     try:
@@ -285,6 +358,8 @@ def _read(folder: Path, key: str) -> npt.NDArray[np.uint8]:
     # A damaged header can make numpy fail in many ways; every one of them means the same to the caller.
     except Exception as error:
         raise input_error(path, "", f"damaged ({error})", _again(folder)) from error
-    if not isinstance(array, np.ndarray) or array.dtype != np.uint8:
-        raise input_error(path, "", getattr(array, "dtype", type(array).__name__), f"uint8 is needed; {_again(folder)}")
+    allowed = ("uint8",) if key.endswith("_images") else ("uint8", "uint16")
+    if not isinstance(array, np.ndarray) or array.dtype not in allowed:
+        found = getattr(array, "dtype", type(array).__name__)
+        raise input_error(path, "", found, f"{' or '.join(allowed)} is needed; {_again(folder)}")
     return array

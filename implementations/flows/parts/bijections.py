@@ -5,32 +5,63 @@ logdet of shape (batch,) the log |det| of the Jacobian of the map just applied, 
 No argument is modified.
 """
 
+import math
+from typing import Literal
+
 import torch
 from torch import Tensor, nn
+
+
+class EvenFirst(nn.Module):
+    """The even coordinates, then the odd ones: afterwards the halves of NICE's couplings lie side by side."""
+
+    def forward(self, x: Tensor) -> tuple[Tensor, Tensor]:
+        return torch.cat([x[:, 0::2], x[:, 1::2]], dim=1), x.new_zeros(len(x))
+
+    def inverse(self, y: Tensor) -> tuple[Tensor, Tensor]:
+        x, evens = torch.empty_like(y), (y.shape[1] + 1) // 2
+        x[:, 0::2], x[:, 1::2] = y[:, :evens], y[:, evens:]
+        return x, y.new_zeros(len(y))
 
 
 class AdditiveCoupling(nn.Module):
     """y_moved = x_moved + m(x_kept), y_kept = x_kept; NICE (arXiv 1410.8516). Volume preserving."""
 
-    kept: Tensor
-    moved: Tensor
-
-    def __init__(self, network: nn.Module, kept: Tensor, moved: Tensor):
-        """`kept` and `moved` are index vectors that together name every dimension once."""
+    def __init__(self, network: nn.Module, first: int, moves: Literal["first", "second"]):
+        """The first part of a vector is its first `first` coordinates, the second all others; one of them is moved."""
         super().__init__()
         self.network = network
-        self.register_buffer("kept", kept, persistent=False)
-        self.register_buffer("moved", moved, persistent=False)
+        self.first = first
+        self.moves = moves
 
     def forward(self, x: Tensor) -> tuple[Tensor, Tensor]:
-        return self._shift(x, 1.0), x.new_zeros(len(x))
+        one, other = x[:, : self.first], x[:, self.first :]
+        y = (one + self._shift(other), other) if self.moves == "first" else (one, other + self._shift(one))
+        return torch.cat(y, dim=1), x.new_zeros(len(x))
 
     def inverse(self, y: Tensor) -> tuple[Tensor, Tensor]:
-        return self._shift(y, -1.0), y.new_zeros(len(y))
+        one, other = y[:, : self.first], y[:, self.first :]
+        x = (one - self._shift(other), other) if self.moves == "first" else (one, other - self._shift(one))
+        return torch.cat(x, dim=1), y.new_zeros(len(y))
 
-    def _shift(self, x: Tensor, sign: float) -> Tensor:
-        shift = self.network(x[:, self.kept]).to(x.dtype)
-        return x.index_add(1, self.moved, shift, alpha=sign)
+    def _shift(self, kept: Tensor) -> Tensor:
+        shift: Tensor = self.network(kept).to(kept.dtype)  # under autocast a network answers in bfloat16
+        return shift
+
+
+class Rescale(nn.Module):
+    """y = scale * x + shift, two numbers that stay as they are. logdet = d log |scale|."""
+
+    def __init__(self, scale: float, shift: float):
+        super().__init__()
+        self.scale = scale
+        self.shift = shift
+
+    def forward(self, x: Tensor) -> tuple[Tensor, Tensor]:
+        return self.scale * x + self.shift, x.new_full((len(x),), x[0].numel() * math.log(abs(self.scale)))
+
+    def inverse(self, y: Tensor) -> tuple[Tensor, Tensor]:
+        return (y - self.shift) / self.scale, y.new_full((len(y),), -y[0].numel() * math.log(abs(self.scale)))
 
 
 class Diagonal(nn.Module):

@@ -204,7 +204,7 @@ def test_local_folder(tmp_path, monkeypatch, make_dataset, write_idx, compressed
 
 def test_local_folder_without_the_files(tmp_path, monkeypatch):
     monkeypatch.setenv("CLAIMBENCH_DATA", str(tmp_path))
-    with pytest.raises(SourceUnavailable, match="holds the four IDX files"):
+    with pytest.raises(SourceUnavailable, match="holds the published files"):
         LocalFolder("tiny").read(tmp_path)
 
 

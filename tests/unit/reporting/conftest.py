@@ -11,12 +11,13 @@ import numpy as np
 import pytest
 
 from benchmarks.judging.protocols import Measurement, describe
+from benchmarks.metrics import measured
 from benchmarks.records import (
     CurvePoint,
     EntryReceipt,
     EntryRecord,
-    Images,
     Metric,
+    Picture,
     RunRecord,
     StageReceipt,
     metric,
@@ -44,24 +45,28 @@ def curve(seed: int) -> list[CurvePoint]:
             images=100 * step,
             train=300 * np.exp(-step / 400) + 20 + seed,
             valid=300 * np.exp(-step / 400) + 24 + seed + step / 800,
+            noted={"evaluations": 14.0 + step // 500 * 6},
         )
         for step in steps
     ]
 
 
 def flow(profile: str, tier: Any) -> EntryRecord:
-    measured = Measurement(split="test", samples=300)
+    protocol = Measurement(split="test", samples=300)
     runs = [
         RunRecord(
             seed=seed,
             status="done",
-            metrics=[metric("log_likelihood", -70.0 + seed, "nats/image", "higher", 300, measured)],
+            metrics=[metric("log_likelihood", -70.0 + seed, "nats/image", "higher", 300, protocol)],
             curve=curve(seed),
         )
         for seed in (0, 1, 2)
     ]
     runs.append(RunRecord(seed=3, status="diverged", reason=f"loss is not finite {HOSTILE}", curve=curve(3)[:4]))
-    digits = np.random.default_rng(0).integers(0, 17, (20, 8, 8)).astype(np.uint8)
+    generator = np.random.default_rng(0)
+    digits = generator.integers(0, 17, (20, 8, 8)).astype(np.uint8)
+    colours = generator.integers(0, 256, (6, 3, 5, 4)).astype(np.uint8)
+    density = generator.integers(0, 256, (1, 64, 64)).astype(np.uint8)
     return EntryRecord(
         profile=profile,
         entry="nice_digits",
@@ -72,7 +77,11 @@ def flow(profile: str, tier: Any) -> EntryRecord:
         source="c7b9e584167f0d93",
         settings_hash="e91bf751e3ae3dfb",
         runs=runs,
-        samples=Images.of(digits, 16),
+        pictures=[
+            Picture.of(measured.Picture("samples", "draws of the trained model", digits, 16)),
+            Picture.of(measured.Picture("interpolation", f"between images {HOSTILE}", colours, 255, 3)),
+            Picture.of(measured.Picture("density", "the density on the plane", density)),
+        ],
     )
 
 
@@ -158,6 +167,8 @@ def judged(stale: str) -> list[dict[str, Any]]:
         | {"verdict": "fails at short scale", "reason": "p = 0.9"},
         {**common, "claim": "nice_mnist", "where": "Table 1", "paper_value": 1980.5, "evidence": "from_memory"}
         | {"verdict": "not run", "reason": "entry nice_mnist belongs to h100_1"},
+        {**common, "claim": "container_cost", "where": "p. 3", "kind": "trend", "seeds": "2 of 2", "ours": 960}
+        | {"verdict": "holds at short scale", "reason": "along n", "task": "container", "metric": "looks"},
         {**common, "claim": HOSTILE, "where": "x_y", "paper_value": "[[1, 2], [3, 4]]", "seeds": "2 of 2"}
         | {"verdict": "not comparable: split", "reason": "ours was taken on another split"},
     ]

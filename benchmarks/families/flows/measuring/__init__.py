@@ -1,0 +1,1 @@
+"""What is measured of a trained flow: one module a problem, and the checks of exactness that all share."""

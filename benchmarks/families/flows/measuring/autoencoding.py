@@ -1,0 +1,50 @@
+"""A variational autoencoder with a bent posterior: bounds on the negative log-likelihood of binary images."""
+
+import numpy as np
+import torch
+
+from benchmarks.families.flows.learning import binarised
+from benchmarks.families.flows.measuring.trained import BATCH, NOISE_SEED, Trained, counts
+from benchmarks.families.flows.problems import BinaryAutoencoding
+from benchmarks.metrics.measured import Evaluated, Picture, Value
+from benchmarks.seeds import torch_generator
+from implementations.flows.parts.autoencoder import Autoencoder
+
+DRAWS = 20  # of the posterior an image, for the mean of the bound
+IMPORTANCE_SAMPLES = 500  # an image; 28x28 images take many minutes
+
+
+def measure(task: BinaryAutoencoding, trained: Trained) -> Evaluated:
+    """Rows in float64 and draws of the decoder's means."""
+    model, inputs = trained.model, trained.inputs
+    assert isinstance(model, Autoencoder)
+    images = inputs.images("test")
+    x = binarised(torch.from_numpy(images.reshape(len(images), -1)), task).double()
+    protocol: dict[str, Value] = {
+        "split": "test",
+        "samples": len(x),
+        "quantisation": f"1 where the grey level is at least {task.threshold}",
+        "checkpoint": "best validation bound",
+        "arithmetic": "float64",
+        "noise_seed": NOISE_SEED,
+    }
+    noise = torch_generator(NOISE_SEED, "evaluation noise")
+    with torch.no_grad():
+        bound = torch.stack([model.bound(x, noise).mean() for _ in range(DRAWS)]).mean()
+        weighted = torch.cat([model.log_likelihood(part, IMPORTANCE_SAMPLES, noise) for part in x.split(BATCH)])
+        z = torch.randn(inputs.samples, task.latent, dtype=x.dtype, generator=torch_generator(inputs.seed, "samples"))
+        means = torch.sigmoid(model.decoder(z))
+    rows = [
+        *counts(trained, protocol),
+        trained.row("negative_elbo", -float(bound), "nats", "lower", len(x), protocol),
+        trained.row(
+            "importance_weighted_bound",
+            -float(weighted.mean()),
+            "nats",
+            "lower",
+            len(x),
+            {**protocol, "solver": f"{IMPORTANCE_SAMPLES} importance samples an image"},
+        ),
+    ]
+    array = np.rint(means.numpy() * 255).astype(np.uint8).reshape(len(means), *task.shape)
+    return Evaluated(rows, pictures=[Picture("samples", "means of the decoder at draws of the prior", array, 255, 0)])

@@ -1,0 +1,203 @@
+"""Each problem of the flows, learned for a few steps and measured, on made-up data."""
+
+import math
+from collections.abc import Callable
+from dataclasses import replace
+from types import ModuleType
+from typing import Any
+
+import numpy as np
+import pytest
+import torch
+
+from benchmarks.families.flows import tasks
+from benchmarks.families.flows.evaluate import evaluate
+from benchmarks.families.flows.learning import Run, learning
+from benchmarks.families.flows.problems import BinaryAutoencoding, Energy, ImageDensity, MixtureDensity, Problem
+from benchmarks.families.flows.train import train
+from benchmarks.judging.protocols import Measurement
+from benchmarks.metrics.measured import Evaluated, Inputs
+from benchmarks.torch_flags import TorchFlags
+from implementations.flows import cnf, glow, mixture_of_factor_analysers, nice, planar, realnvp
+
+FLAGS = {"device": "cpu", "threads": 1, "precision": "float32", "deterministic": True}
+IMAGES = ImageDensity("made_up", "made_up", (4, 4), 17)
+COLOUR = ImageDensity("made_up", "made_up", (3, 4, 4), 256)
+MIXTURE = MixtureDensity("mixture", dimensions=3, components=2, seed=0, train=200, valid=50, test=100)
+ENERGY = Energy("energy_2", 2)
+BINARY = BinaryAutoencoding("binary", "made_up", (4, 4), threshold=8, latent=3, hidden_units=8)
+NICE = nice.Settings(hidden_units=8, hidden_layers=1, batch=20)
+PLANAR = planar.Settings(flow_length=2, batch=20)
+CASES: dict[str, tuple[ModuleType, Any, Problem]] = {
+    "images": (nice, NICE, IMAGES),
+    "colour images": (nice, NICE, COLOUR),
+    "images, several scales": (
+        realnvp,
+        realnvp.Settings(levels=2, residual_blocks=1, feature_maps=4, batch_norm=False, batch=20),
+        IMAGES,
+    ),
+    "images, data-dependent": (glow, glow.Settings(levels=1, depth=2, width=4, initial_examples=30, batch=20), IMAGES),
+    "images, no flow": (
+        mixture_of_factor_analysers,
+        mixture_of_factor_analysers.Settings(components=3, factors=2, initial_examples=30, batch=20),
+        IMAGES,
+    ),
+    "mixture": (nice, NICE, MIXTURE),
+    "mixture, continuous": (cnf, cnf.Settings(hidden_units=8, hidden_layers=1, network="mlp", batch=20), MIXTURE),
+    "energy": (nice, NICE, ENERGY),
+    "energy, planar": (planar, PLANAR, ENERGY),
+    "autoencoder": (planar, PLANAR, BINARY),
+}
+
+
+class Nowhere:
+    """A checkpoint for runs that are never interrupted."""
+
+    def load(self) -> None:
+        return None
+
+    def due(self, step: int) -> bool:
+        return False
+
+    def save(self, state: dict[str, Any]) -> None:
+        raise AssertionError
+
+
+def images(task: Problem) -> Callable[[str], np.ndarray]:
+    random = np.random.default_rng(0)
+    shape, levels = getattr(task, "shape", ()), getattr(task, "levels", 17)
+    counts = {"train": 60, "valid": 20, "test": 12}
+    # Dark images, so that there is something to learn; a threshold of 8 leaves both values.
+    made = {split: random.integers(0, max(levels // 4, 10), (n, *shape), dtype=np.uint8) for split, n in counts.items()}
+    return made.__getitem__
+
+
+def measured(method: ModuleType, settings: Any, task: Problem, steps: int = 4) -> Evaluated:
+    data = images(task)
+    model, fitted = train(
+        method, settings, task, steps, 2, 0, TorchFlags(**FLAGS), data, Nowhere(), lambda *_: None, bool
+    )
+    assert fitted.status == "done"
+    inputs = Inputs(
+        seed=0,
+        samples=5,
+        arithmetic=FLAGS,
+        images=data,
+        features=lambda: {"independent_pixels_bits_per_dim": 4.0},
+        weights=model.state_dict,
+        curve=lambda: fitted.curve,
+    )
+    return evaluate(method, settings, task, inputs)
+
+
+@pytest.fixture(scope="module", params=CASES)
+def found(request) -> tuple[Problem, Evaluated]:
+    method, settings, task = CASES[request.param]
+    return task, measured(method, settings, task)
+
+
+def values(evaluated: Evaluated) -> dict[str, float]:
+    return {row.name: row.value for row in evaluated.rows}
+
+
+HEADLINE = {ImageDensity: "bits_per_dim", MixtureDensity: "nats_above_entropy", Energy: "reverse_kl",
+            BinaryAutoencoding: "negative_elbo"}  # fmt: skip
+
+
+def test_numbers_are_finite_and_their_protocols_valid(found):
+    task, evaluated = found
+    assert HEADLINE[type(task)] in values(evaluated)
+    for row in evaluated.rows:
+        assert math.isfinite(row.value), row.name
+        Measurement.model_validate(row.measurement)
+
+
+def test_one_name_and_variant_has_one_row(found):
+    rows = [(row.name, tuple(row.variant.items())) for row in found[1].rows]
+    assert len(rows) == len(set(rows))
+
+
+def test_pictures_hold_what_they_say(found):
+    task, evaluated = found
+    names = [picture.name for picture in evaluated.pictures]
+    assert len(names) == len(set(names))
+    assert names
+    for picture in evaluated.pictures:
+        assert picture.array.dtype == np.uint8
+        assert picture.array.max() <= picture.top
+        if picture.name == "samples":
+            assert picture.array.shape == (5, *task.shape)
+        if picture.name == "interpolation":
+            assert len(picture.array) % picture.columns == 0
+
+
+def test_ends_of_an_interpolation_are_the_test_images():
+    task, evaluated = IMAGES, measured(nice, NICE, IMAGES)
+    (strips,) = (picture for picture in evaluated.pictures if picture.name == "interpolation")
+    test = images(task)("test")
+    half = len(strips.array) // strips.columns
+    assert np.array_equal(strips.array[:: strips.columns], test[:half])
+    assert np.array_equal(strips.array[strips.columns - 1 :: strips.columns], test[half : 2 * half])
+
+
+def test_bits_and_nats_are_one_number():
+    found = values(measured(nice, NICE, IMAGES))
+    bits = math.log2(17) - found["log_likelihood"] / (16 * math.log(2))
+    assert found["bits_per_dim"] == pytest.approx(bits, abs=1e-12)
+    assert found["bits_below_independent_pixels"] == pytest.approx(4.0 - bits, abs=1e-12)
+
+
+def test_exactness_rows_are_of_flows_alone():
+    flow, density = values(measured(*CASES["images"])), values(measured(*CASES["images, no flow"]))
+    assert {"round_trip_error", "log_determinant_error"} <= set(flow)
+    assert {"round_trip_error", "log_determinant_error"} & set(density) == set()
+    assert flow["round_trip_error"] < 1e-12  # float64 through four small couplings
+    assert flow["log_determinant_error"] < 1e-10
+
+
+def test_a_continuous_flow_names_its_solver_and_counts_evaluations_along_training():
+    evaluated = measured(*CASES["mixture, continuous"])
+    counted = [row for row in evaluated.rows if row.name == "evaluations"]
+    assert [row.variant["step"] for row in counted] == [2, 4]
+    assert all(row.value >= 1 for row in counted)
+    assert all({"solver", "batch"} <= set(row.variant) for row in evaluated.rows)
+
+
+def test_a_perfect_model_is_zero_nats_above_the_entropy(monkeypatch):
+    from benchmarks.families.flows.measuring import mixture as measuring
+    from benchmarks.families.flows.measuring.trained import Trained
+    from benchmarks.families.flows.mixtures import mixture
+
+    class Truth(torch.nn.Module):
+        def __init__(self) -> None:
+            super().__init__()
+            self.truth = mixture(MIXTURE)
+
+        def log_prob(self, x: torch.Tensor) -> torch.Tensor:
+            return self.truth.log_prob(x)
+
+        def sample(self, count: int, generator: torch.Generator) -> torch.Tensor:
+            return self.truth.sample(count, generator)
+
+    inputs = Inputs(0, 5, FLAGS, images(MIXTURE), dict, dict, list)
+    assert values(measuring.measure(MIXTURE, Trained(Truth(), {}, inputs)))["nats_above_entropy"] == 0.0
+
+
+def test_training_lowers_the_loss_of_every_problem():
+    for name, (method, settings, task) in CASES.items():
+        before = learning(task, Run(method, settings, 0, "cpu", images(task))).validate()
+        faster = replace(settings, learning_rate=1e-2)
+        _, fitted = train(
+            method, faster, task, 40, 20, 0, TorchFlags(**FLAGS), images(task), Nowhere(), lambda *_: None, bool
+        )
+        assert min(row["valid"] for row in fitted.curve) < before, name
+
+
+def test_a_method_without_a_posterior_cannot_autoencode():
+    with pytest.raises(ValueError, match="offers no posterior"):
+        learning(BINARY, Run(nice, NICE, 0, "cpu", images(BINARY)))
+
+
+def test_names_of_tasks_are_unique():
+    names = [task.name for task in tasks.TASKS]
+    assert len(names) == len(set(names))
