@@ -1,4 +1,4 @@
-"""Claims beside what the runs say of them, in the order of the claim files, which is the papers'."""
+"""Claims beside what the runs say of them: those that ran first, then in the claim files' order, the papers'."""
 
 import re
 
@@ -44,9 +44,11 @@ def paper_cell(row: Judged) -> Cell:
     return Cell(text, as_number(row.paper_value), row.paper_value if text.endswith("…") else "")
 
 
-def source(row: Judged) -> str:
-    """Paper and place."""
-    return ", ".join(filter(None, (row.paper, row.where)))
+def source(row: Judged) -> Cell:
+    """Place in the paper, which is named by its title up to a colon and its year; the citation in full is a note."""
+    found = re.match(r"(?P<title>.+?)(?:: .+?)?(?P<year> \(\d{4}\))?(?:, .*)?$", row.paper)
+    short = f"{found['title']}{found['year'] or ''}" if found else row.paper
+    return Cell(", ".join(filter(None, (short, row.where))), note=row.paper)
 
 
 def verdicts(results: Results) -> Table:
@@ -55,12 +57,13 @@ def verdicts(results: Results) -> Table:
     for board, place in board_names(results).items():
         links.setdefault((board.task, board.metric), f"#{place}")
     rows = []
-    for row in results.verdicts:
+    for row in sorted(results.verdicts, key=lambda row: row.verdict == "not run"):
         link = links.get((row.task, row.metric), "#scores") if row.ours else ""
         rows.append(
             (
-                Cell(row.claim, note=" ".join(filter(None, (row.kind, row.metric, row.task and f"on {row.task}")))),
-                Cell(source(row)),
+                Cell(row.claim, note=f"{row.kind} {row.metric}"),
+                source(row),
+                Cell(row.task),
                 paper_cell(row),
                 Cell(ours(row), as_number(row.ours), row.ours, link),
                 Cell(row.seeds or numbers.NOTHING, float(numbers.done(row.seeds))),
@@ -72,6 +75,7 @@ def verdicts(results: Results) -> Table:
     columns = (
         Column("claim"),
         Column("source"),
+        Column("task"),
         Column("paper", "right"),
         Column("ours", "right"),
         Column("seeds", "right"),

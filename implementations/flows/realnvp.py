@@ -10,7 +10,7 @@ Affine couplings, on several scales for images: z = f(x) with a standard normal 
                then half of the channels leaves for z; the last level has 4 couplings by checkerboard (section 3.6)
     images     enter as logit(alpha + (1 - alpha) x) (section 4.1)
 
-Vectors (d,) take couplings whose masks alternate between even and odd dimensions, with no logit: they have no bounds.
+Vectors (d,) have couplings that move even and odd dimensions in turns, and no logit, since they have no bounds.
 """
 
 from collections.abc import Sequence
@@ -22,11 +22,11 @@ import torch
 from torch import Tensor, nn
 
 from implementations.common.settings import require_positive
-from implementations.flows.parts.bijections import Chain
+from implementations.flows.parts.bijections import Chain, EvenFirst
 from implementations.flows.parts.couplings import (
     AffineCoupling,
     BatchNormalisation,
-    alternating,
+    VectorCoupling,
     channel_halves,
     checkerboard,
 )
@@ -76,12 +76,15 @@ def build(settings: Settings, shape: Sequence[int], generator: torch.Generator) 
 
 
 def _of_vectors(settings: Settings, dimensions: int, generator: torch.Generator) -> Chain:
-    couplings = []
+    if dimensions < 2:
+        raise ValueError(f"a coupling splits at least 2 dimensions, not {dimensions}")
+    evens, odds = (dimensions + 1) // 2, dimensions // 2
+    parts: list[nn.Module] = [EvenFirst()]
     for number in range(settings.couplings):
-        mask = alternating(dimensions, number % 2)
-        sizes = (settings.hidden_units, settings.hidden_layers)
-        couplings.append(AffineCoupling(mlp(dimensions, 2 * dimensions, *sizes, generator, zero_output=True), mask))
-    return Chain(*couplings)
+        kept, moved = (evens, odds) if number % 2 == 0 else (odds, evens)
+        network = mlp(kept, 2 * moved, settings.hidden_units, settings.hidden_layers, generator, zero_output=True)
+        parts.append(VectorCoupling(network, evens, moved, moves="second" if number % 2 == 0 else "first"))
+    return Chain(*parts)
 
 
 def _of_images(settings: Settings, shape: Sequence[int], generator: torch.Generator) -> Chain:

@@ -1,6 +1,7 @@
 """The bijections of RealNVP, those of images that it shares with others, and the whole of it."""
 
 import math
+from typing import Literal
 
 import torch
 from torch import nn
@@ -10,7 +11,7 @@ from implementations.flows.parts.bijections import Chain
 from implementations.flows.parts.couplings import (
     AffineCoupling,
     BatchNormalisation,
-    alternating,
+    VectorCoupling,
     channel_halves,
     checkerboard,
 )
@@ -29,8 +30,9 @@ def of_images(mask: torch.Tensor, batch_norm: bool = False) -> AffineCoupling:
     return AffineCoupling(ResidualNetwork(len(mask), 2 * len(mask), 4, 1, batch_norm, generator(0)), mask)
 
 
-def of_vectors(mask: torch.Tensor) -> AffineCoupling:
-    return AffineCoupling(mlp(len(mask), 2 * len(mask), 8, 2, generator(1)), mask)
+def of_vectors(first: int, second: int, moves: Literal["first", "second"]) -> VectorCoupling:
+    kept, moved = (second, first) if moves == "first" else (first, second)
+    return VectorCoupling(mlp(kept, 2 * moved, 8, 2, generator(1)), first, moved, moves)
 
 
 def settled(module: nn.Module, shape: tuple[int, ...], seed: int, scale: float = 0.3) -> nn.Module:
@@ -61,14 +63,14 @@ def whole(shape: tuple[int, ...], **settings: int | bool) -> Case:
 
 
 def coupling(mask: torch.Tensor) -> Case:
-    build = of_vectors if mask.dim() == 1 else of_images
-    return Case(lambda: moved(build(mask), 4), tuple(mask.shape))
+    return Case(lambda: moved(of_images(mask), 4), tuple(mask.shape))
 
 
 CASES: dict[str, Case] = {
     **{f"coupling, checkerboard {parity}": coupling(checkerboard(IMAGE, parity)) for parity in (0, 1)},
     **{f"coupling, halves {parity}": coupling(channel_halves(IMAGE, parity)) for parity in (0, 1)},
-    **{f"coupling, alternating {parity}": coupling(alternating(5, parity)) for parity in (0, 1)},
+    "coupling of vectors, first": Case(lambda: moved(of_vectors(3, 2, "first"), 4), ODD),
+    "coupling of vectors, second": Case(lambda: moved(of_vectors(3, 2, "second"), 4), ODD),
     "coupling, batch-normalised network": Case(
         lambda: settled(of_images(checkerboard(IMAGE, 0), True), IMAGE, 5), IMAGE
     ),

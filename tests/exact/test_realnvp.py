@@ -13,7 +13,7 @@ from implementations.flows.parts.bijections import Chain
 from implementations.flows.parts.couplings import (
     AffineCoupling,
     BatchNormalisation,
-    alternating,
+    VectorCoupling,
     channel_halves,
     checkerboard,
 )
@@ -28,7 +28,6 @@ IMAGE = (4, 3, 2)  # channels, height, width
 MASKS = {
     "checkerboard": lambda parity: checkerboard(IMAGE, parity),
     "halves": lambda parity: channel_halves(IMAGE, parity),
-    "alternating": lambda parity: alternating(6, parity),
 }
 masks = pytest.mark.parametrize("name", MASKS)
 SMALL = {"residual_blocks": 1, "feature_maps": 4, "hidden_units": 8, "hidden_layers": 2}
@@ -111,12 +110,12 @@ def test_masks_of_a_model_alternate_checkerboards_then_halves():
 
 @pytest.mark.parametrize("couplings", [1, 3])
 def test_settings_size_the_model_of_vectors(couplings):
+    """The 3 even dimensions move the 2 odd ones first; then they take turns."""
     model = build(Settings(couplings=couplings, hidden_layers=2, hidden_units=7), (5,), generator())
-    assert [coupling.kept.tolist() for coupling in couplings_of(model)] == [
-        alternating(5, number % 2).tolist() for number in range(couplings)
-    ]
-    each = (5 + 1) * 7 + (7 + 1) * 7 + (7 + 1) * 10 + 5
-    assert sum(parameter.numel() for parameter in model.parameters()) == couplings * each
+    found = [module for module in model.modules() if isinstance(module, VectorCoupling)]
+    assert [coupling.moves for coupling in found] == ["second", "first", "second"][:couplings]
+    each = [(kept + 1) * 7 + (7 + 1) * 7 + (7 + 1) * 2 * moved + moved for kept, moved in [(3, 2), (2, 3), (3, 2)]]
+    assert sum(parameter.numel() for parameter in model.parameters()) == sum(each[:couplings])
 
 
 def test_the_penalty_weighs_on_the_scales_of_weight_normalisation_alone():
@@ -156,7 +155,7 @@ def test_settings_out_of_range_are_refused(wrong):
 @masks
 def test_masks_of_both_parities_partition_the_dimensions(name):
     even, odd = MASKS[name](0), MASKS[name](1)
-    assert even.shape == ((6,) if name == "alternating" else IMAGE)
+    assert even.shape == IMAGE
     assert set(even.unique().tolist()) == {0.0, 1.0}
     assert torch.equal(even + odd, torch.ones_like(even))
     assert float(even.sum()) == even.numel() / 2
@@ -165,7 +164,6 @@ def test_masks_of_both_parities_partition_the_dimensions(name):
 def test_masks_are_what_their_names_say():
     assert checkerboard((2, 2, 3), 0).tolist() == [[[1, 0, 1], [0, 1, 0]]] * 2
     assert channel_halves((3, 1, 2), 0).tolist() == [[[1, 1]], [[0, 0]], [[0, 0]]]
-    assert alternating(5, 0).tolist() == [1, 0, 1, 0, 1]
 
 
 class Given(nn.Module):
@@ -189,7 +187,7 @@ def test_a_coupling_is_its_equation(name, parity):
     coupling = AffineCoupling(Given(torch.cat([raw, t])), mask).double()
     with torch.no_grad():
         coupling.scale.copy_(torch.randn(coupling.scale.shape, dtype=torch.float64, generator=random))
-    assert coupling.scale.numel() == mask.shape[0]  # one a channel, or a dimension
+    assert coupling.scale.numel() == mask.shape[0]  # one a channel
     y, logdet = (value.detach()[0] for value in coupling(x[None]))
     s = coupling.scale.detach() * raw.tanh()
     moved = mask == 0
@@ -199,14 +197,38 @@ def test_a_coupling_is_its_equation(name, parity):
     assert torch.equal(coupling.network.shown[0], x * mask)
 
 
+@pytest.mark.parametrize("moves", ["first", "second"])
+def test_a_coupling_of_vectors_is_its_equation(moves):
+    """The first 3 dimensions and the last 2: only those kept are shown to the network, and they stay to the bit."""
+    random, moved, kept = generator(3), slice(0, 3), slice(3, 5)
+    if moves == "second":
+        moved, kept = kept, moved
+    count = 3 if moves == "first" else 2
+    raw, t = torch.randn(2, count, dtype=torch.float64, generator=random)
+    x = torch.randn(1, 5, dtype=torch.float64, generator=random)
+    coupling = VectorCoupling(Given(torch.cat([raw, t])), 3, count, moves).double()
+    with torch.no_grad():
+        coupling.scale.copy_(torch.randn(count, dtype=torch.float64, generator=random))
+    y, logdet = (value.detach() for value in coupling(x))
+    s = coupling.scale.detach() * raw.tanh()
+    assert torch.equal(y[:, kept], x[:, kept])
+    torch.testing.assert_close(y[:, moved], x[:, moved] * s.exp() + t, rtol=0.0, atol=1e-14)  # one rounding
+    assert float(logdet) == pytest.approx(float(s.sum()), abs=1e-14)
+    assert torch.equal(coupling.network.shown, x[:, kept])
+
+
 def test_a_coupling_starts_with_scales_of_one():
+    assert torch.equal(VectorCoupling(nn.Identity(), 3, 2, "second").scale, torch.ones(2))
     assert torch.equal(AffineCoupling(nn.Identity(), checkerboard(IMAGE, 0)).scale, torch.ones(4, 1, 1))
 
 
 def test_networks_computed_in_bfloat16_leave_the_coupling_in_float32():
-    half = Given(torch.full((12,), 0.3, dtype=torch.bfloat16))
-    y, logdet = AffineCoupling(half, alternating(6, 0))(torch.ones(2, 6))
-    assert (y.dtype, logdet.dtype) == (torch.float32, torch.float32)
+    half = Given(torch.full((8, 3, 2), 0.3, dtype=torch.bfloat16))
+    for y in AffineCoupling(half, checkerboard(IMAGE, 0))(torch.ones(2, *IMAGE)):
+        assert y.dtype == torch.float32
+    half = Given(torch.full((6,), 0.3, dtype=torch.bfloat16))
+    for y in VectorCoupling(half, 3, 3, "second")(torch.ones(2, 6)):
+        assert y.dtype == torch.float32
 
 
 # Batch normalisation
@@ -253,10 +275,10 @@ def test_the_gradient_of_training_goes_through_the_statistics_of_the_batch():
 # The whole model
 
 
-def test_starts_at_the_identity_on_vectors():
+def test_only_reorders_vectors_at_first():
     x = torch.randn(7, 5, dtype=torch.float64, generator=generator(7))
     z, logdet = model_of((5,), moved=0.0).encode(x)
-    assert torch.equal(z, x)
+    assert torch.equal(z, torch.cat([x[:, 0::2], x[:, 1::2]], dim=1))
     assert torch.equal(logdet, torch.zeros(7, dtype=torch.float64))
 
 

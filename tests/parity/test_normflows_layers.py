@@ -12,7 +12,8 @@ from torch import Tensor, nn
 
 from implementations.flows import glow, realnvp
 from implementations.flows.parts.actnorm import ActNorm
-from implementations.flows.parts.couplings import AffineCoupling, alternating, channel_halves, checkerboard
+from implementations.flows.parts.bijections import EvenFirst
+from implementations.flows.parts.couplings import AffineCoupling, VectorCoupling, channel_halves, checkerboard
 from implementations.flows.parts.mixing import InvertibleLinear, InvertibleLinearLU
 from implementations.flows.parts.multiscale import Squeeze
 from implementations.flows.planar import Planar, planar
@@ -86,35 +87,17 @@ def test_radial_maps_in_a_row_agree_and_ours_invert_theirs(normflows):
 # affine couplings
 
 
-class Scale(nn.Module):
-    """Our s of what is kept, as the network of a masked flow; `sign` turns the map round."""
+class Output(nn.Module):
+    """One half of what our network says of what is kept, as a network of a masked flow."""
 
-    def __init__(self, coupling: AffineCoupling, sign: float = 1.0):
+    def __init__(self, coupling: AffineCoupling, which: int):
         super().__init__()
         self.coupling = coupling
-        self.sign = sign
+        self.which = which
 
     def forward(self, kept: Tensor) -> Tensor:
-        raw, _ = self.coupling.network(kept).chunk(2, dim=1)
-        return self.sign * self.coupling.scale * raw.tanh()
-
-
-class Shift(nn.Module):
-    """Our t of what is kept, or for the map turned round -t exp(-s), since (x - shift) exp(s) = x exp(s) + t."""
-
-    def __init__(self, coupling: AffineCoupling, turned: bool = False):
-        super().__init__()
-        self.coupling = coupling
-        self.turned = turned
-
-    def forward(self, kept: Tensor) -> Tensor:
-        _, t = self.coupling.network(kept).chunk(2, dim=1)
-        return -t * (-Scale(self.coupling)(kept)).exp() if self.turned else t
-
-
-def masked(normflows, coupling: AffineCoupling, turned: bool = False) -> nn.Module:
-    sign = -1.0 if turned else 1.0
-    return normflows.flows.MaskedAffineFlow(coupling.kept, t=Shift(coupling, turned), s=Scale(coupling, sign))
+        raw, t = self.coupling.network(kept).chunk(2, dim=1)
+        return (self.coupling.scale * raw.tanh(), t)[self.which]
 
 
 def convolution(inputs: int, outputs: int) -> nn.Module:
@@ -125,22 +108,31 @@ def convolution(inputs: int, outputs: int) -> nn.Module:
 @pytest.mark.parametrize("make", [checkerboard, channel_halves])
 def test_an_affine_coupling_of_images_agrees(normflows, make, parity):
     ours = spread(AffineCoupling(convolution(IMAGE[0], 2 * IMAGE[0]), make(IMAGE, parity)))
-    theirs, x = masked(normflows, ours), normal(5, *IMAGE)
+    theirs = normflows.flows.MaskedAffineFlow(ours.kept, s=Output(ours, 0), t=Output(ours, 1))
+    x = normal(5, *IMAGE)
     agree(ours(x), theirs(x))
     agree(ours.inverse(x), theirs.inverse(x))
 
 
 class Interleaved(nn.Module):
-    """Their block's network: first half of the channels in; shifts at even and log-scales at odd channels out."""
+    """Their block's network, which gives shifts at even and log-scales at odd channels."""
 
-    def __init__(self, coupling: AffineCoupling):
+    def __init__(self, coupling: AffineCoupling | VectorCoupling, turned: bool = False):
+        """`turned` gives the inverse map: x exp(s) + t = (x - shift) exp(s) with shift = -t exp(-s)."""
         super().__init__()
         self.coupling = coupling
+        self.turned = turned
 
-    def forward(self, first: Tensor) -> Tensor:
-        s, t = self.coupling._affine(torch.cat([first, torch.zeros_like(first)], dim=1))
-        half = first.shape[1]
-        return torch.stack([t[:, half:], s[:, half:]], dim=2).flatten(1, 2)
+    def forward(self, kept: Tensor) -> Tensor:
+        count = kept.shape[1]
+        if isinstance(self.coupling, AffineCoupling):  # of the first half of the channels
+            s, t = self.coupling._affine(torch.cat([kept, torch.zeros_like(kept)], dim=1))
+            s, t = s[:, count:], t[:, count:]
+        else:
+            s, t = self.coupling._affine(kept)
+        if self.turned:
+            s, t = -s, -t * (-s).exp()
+        return torch.stack([t, s], dim=2).flatten(1, 2)
 
 
 def test_an_affine_coupling_of_halves_agrees_with_their_block(normflows):
@@ -151,28 +143,35 @@ def test_an_affine_coupling_of_halves_agrees_with_their_block(normflows):
     agree(ours.inverse(x), theirs.inverse(x))
 
 
+def block(normflows, coupling: VectorCoupling, turned: bool = False) -> nn.Module:
+    """Their split `channel` moves the second half."""
+    mode = "channel" if coupling.moves == "second" else "channel_inv"
+    return normflows.flows.AffineCouplingBlock(Interleaved(coupling, turned), scale_map="exp", split_mode=mode)
+
+
 def test_an_affine_coupling_of_vectors_agrees(normflows):
-    for parity in (0, 1):
-        network = mlp(DIMENSIONS, 2 * DIMENSIONS, 16, 2, generator())
-        ours = spread(AffineCoupling(network, alternating(DIMENSIONS, parity)))
-        theirs, x = masked(normflows, ours), normal(50, DIMENSIONS)
+    half = DIMENSIONS // 2
+    for moves in ("first", "second"):
+        ours = spread(VectorCoupling(mlp(half, 2 * half, 16, 2, generator()), half, half, moves))
+        theirs, x = block(normflows, ours), normal(50, DIMENSIONS)
         agree(ours(x), theirs(x))
         agree(ours.inverse(x), theirs.inverse(x))
 
 
 def test_realnvp_of_vectors_agrees(normflows):
-    """Encoding by their flows in our order; the density by the same flows turned round, in their order."""
+    """Of reordered vectors: encoding by their flows in our order; the density by them turned round, in theirs."""
     settings = realnvp.Settings(couplings=4, hidden_units=16)
     model = spread(realnvp.build(settings, (DIMENSIONS,), generator()))
-    couplings, x = list(model.bijection.bijections), normal(50, DIMENSIONS)
-    value, total = x, torch.zeros(50, dtype=x.dtype)
+    (_, *couplings), x = model.bijection.bijections, normal(50, DIMENSIONS)
+    reordered = EvenFirst()(x)[0]
+    value, total = reordered, torch.zeros(50, dtype=x.dtype)
     for coupling in couplings:
-        value, logdet = masked(normflows, coupling)(value)
+        value, logdet = block(normflows, coupling)(value)
         total = total + logdet
     agree(model.encode(x), (value, total))
     base = normflows.distributions.DiagGaussian(DIMENSIONS, trainable=False).double()
-    flows = [masked(normflows, coupling, turned=True) for coupling in reversed(couplings)]
-    close(model.log_prob(x), normflows.NormalizingFlow(base, flows).log_prob(x))
+    flows = [block(normflows, coupling, turned=True) for coupling in reversed(couplings)]
+    close(model.log_prob(x), normflows.NormalizingFlow(base, flows).log_prob(reordered))
 
 
 # the parts of a step of Glow

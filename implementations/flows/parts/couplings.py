@@ -1,4 +1,9 @@
-"""Affine couplings with masks, and the batch normalisation that follows them (RealNVP, arXiv 1605.08803)."""
+"""Affine couplings, of images with masks and of vectors in two parts, and the batch normalisation that follows them.
+
+RealNVP, arXiv 1605.08803.
+"""
+
+from typing import Literal
 
 import torch
 from torch import Tensor, nn
@@ -36,21 +41,10 @@ def channel_halves(shape: Shape, parity: int) -> Tensor:
     return (second == parity).float()[:, None, None].repeat(1, height, width)
 
 
-def alternating(dimensions: int, parity: int) -> Tensor:
-    """Mask of a vector: 1, kept, at the even places (parity 0) or at the odd ones (parity 1).
-
-    Raises:
-        ValueError: there is only one dimension.
-    """
-    if dimensions < 2:
-        raise ValueError(f"a coupling splits at least 2 dimensions, not {dimensions}")
-    return (torch.arange(dimensions) % 2 == parity).float()
-
-
 class AffineCoupling(nn.Module):
     """y = mask x + (1 - mask) (x exp(s) + t), with s and t functions of mask x (equation 9).
 
-    s = scale * tanh(raw) with `scale` learned for each channel, or dimension (section 4.1); it starts at 1. `network`
+    s = scale * tanh(raw) with `scale` learned for each channel (section 4.1); it starts at 1. `network`
     maps examples (batch, channels, ...) to (batch, 2 channels, ...), raw and then t. logdet = sum of s where moved.
     """
 
@@ -61,7 +55,7 @@ class AffineCoupling(nn.Module):
         """`mask` has the shape of one example; 1 is kept, 0 is moved."""
         super().__init__()
         self.network = network
-        self.scale = nn.Parameter(torch.ones(len(mask), *(1,) * (mask.dim() - 1)))
+        self.scale = nn.Parameter(torch.ones(len(mask), 1, 1))
         self.register_buffer("kept", mask, persistent=False)
         self.register_buffer("moved", 1 - mask, persistent=False)
 
@@ -77,6 +71,43 @@ class AffineCoupling(nn.Module):
         """s and t of the shape of `x`, 0 where it is kept, so that x exp(s) + t is y everywhere."""
         raw, t = self.network(x * self.kept).to(x.dtype).chunk(2, dim=1)
         return raw.tanh() * (self.scale * self.moved), t * self.moved
+
+
+class VectorCoupling(nn.Module):
+    """The same of vectors (batch, d) in two parts: y_moved = x_moved exp(s) + t, y_kept = x_kept.
+
+    s = scale * tanh(raw) and t are functions of x_kept alone. `network` maps it to raw and then t, of which there are
+    as many as coordinates are moved.
+    """
+
+    def __init__(self, network: nn.Module, first: int, moved: int, moves: Literal["first", "second"]):
+        """The first part of a vector is its first `first` coordinates; one part, of `moved` coordinates, is moved."""
+        super().__init__()
+        self.network = network
+        self.first = first
+        self.moves = moves
+        self.scale = nn.Parameter(torch.ones(moved))
+
+    def forward(self, x: Tensor) -> tuple[Tensor, Tensor]:
+        moved, kept = self._parts(x)
+        s, t = self._affine(kept)
+        return self._joined(moved * s.exp() + t, kept), s.sum(1)
+
+    def inverse(self, y: Tensor) -> tuple[Tensor, Tensor]:
+        moved, kept = self._parts(y)
+        s, t = self._affine(kept)
+        return self._joined((moved - t) * (-s).exp(), kept), -s.sum(1)
+
+    def _parts(self, x: Tensor) -> tuple[Tensor, Tensor]:
+        one, other = x[:, : self.first], x[:, self.first :]
+        return (one, other) if self.moves == "first" else (other, one)
+
+    def _joined(self, moved: Tensor, kept: Tensor) -> Tensor:
+        return torch.cat([moved, kept] if self.moves == "first" else [kept, moved], dim=1)
+
+    def _affine(self, kept: Tensor) -> tuple[Tensor, Tensor]:
+        raw, t = self.network(kept).to(kept.dtype).chunk(2, dim=1)
+        return raw.tanh() * self.scale, t
 
 
 class BatchNormalisation(nn.Module):

@@ -4,15 +4,18 @@ Glow (arXiv 1807.03039) describes the networks in section 5 and appendix B; that
 openai/glow, tfops.py: a further input channel is 1 on the padding around the image and 0 inside.
 """
 
-from typing import cast
-
 import torch
 from torch import Tensor, nn
 from torch.nn.functional import conv2d, pad
 
-from implementations.flows.parts.actnorm import LOG_SCALE_FACTOR, ActNorm, per_channel
+from implementations.flows.parts.actnorm import LOG_SCALE_FACTOR, ActNorm
 
 INITIAL_DEVIATION = 0.05  # standard deviation of filters; openai/glow, tfops.py
+
+
+def scaled(filters: Tensor, scale: Tensor | None) -> Tensor:
+    """Each filter times its number, if any."""
+    return filters if scale is None else filters * scale[:, None, None, None]
 
 
 class EdgeConvolution(nn.Module):
@@ -28,10 +31,25 @@ class EdgeConvolution(nn.Module):
         self.weight = nn.Parameter(torch.zeros(outputs, inputs, 3, 3))
         self.edge = nn.Parameter(torch.zeros(outputs, 1, 3, 3))
 
-    def forward(self, x: Tensor) -> Tensor:
+    def forward(self, x: Tensor, scale: Tensor | None = None, shift: Tensor | None = None) -> Tensor:
+        """convolution(x) * scale + shift a channel; the scale goes into the filters, sparing passes over images."""
         height, width = x.shape[2:]
         border = pad(x.new_zeros(1, 1, height, width), (1, 1, 1, 1), value=1.0)
-        return conv2d(x, self.weight, padding=1) + conv2d(border, self.edge)
+        # In place: nothing else, the gradient included, needs the sum over the inputs alone.
+        return conv2d(x, scaled(self.weight, scale), padding=1).add_(conv2d(border, scaled(self.edge, scale), shift))
+
+
+class PointwiseConvolution(nn.Module):
+    """1x1 convolution of (batch, inputs, h, w) to (batch, outputs, h, w), without bias."""
+
+    def __init__(self, inputs: int, outputs: int):
+        """Filters start at zero."""
+        super().__init__()
+        self.weight = nn.Parameter(torch.zeros(outputs, inputs, 1, 1))
+
+    def forward(self, x: Tensor, scale: Tensor | None = None, shift: Tensor | None = None) -> Tensor:
+        """convolution(x) * scale + shift a channel."""
+        return conv2d(x, scaled(self.weight, scale), shift)
 
 
 class NormalisedConvolution(nn.Module):
@@ -47,7 +65,12 @@ class NormalisedConvolution(nn.Module):
                 nn.init.normal_(filters, std=INITIAL_DEVIATION, generator=generator)
 
     def forward(self, x: Tensor) -> Tensor:
-        return self.norm.normalised(self.convolution(x))
+        norm = self.norm
+        if norm.initialising and not norm.initialised:
+            return norm.normalised(self.convolution(x))
+        scale = (LOG_SCALE_FACTOR * norm.log_scale).exp()
+        y: Tensor = self.convolution(x, scale, norm.shift * scale)
+        return y
 
 
 class ZeroConvolution(nn.Module):
@@ -60,8 +83,9 @@ class ZeroConvolution(nn.Module):
         self.log_scale = nn.Parameter(torch.zeros(outputs))
 
     def forward(self, x: Tensor) -> Tensor:
-        h = self.convolution(x) + per_channel(self.bias, x)
-        return cast(Tensor, h * per_channel((LOG_SCALE_FACTOR * self.log_scale).exp(), x))
+        scale = (LOG_SCALE_FACTOR * self.log_scale).exp()
+        y: Tensor = self.convolution(x, scale, self.bias * scale)
+        return y
 
 
 def coupling_network(inputs: int, outputs: int, width: int, generator: torch.Generator) -> nn.Sequential:
@@ -69,11 +93,10 @@ def coupling_network(inputs: int, outputs: int, width: int, generator: torch.Gen
 
     Parameters: 9 (inputs + 1) width + 2 width + width^2 + 2 width + 9 (width + 1) outputs + 2 outputs.
     """
-    pointwise: nn.Module = nn.utils.skip_init(nn.Conv2d, width, width, 1, bias=False, device=torch.get_default_device())
     return nn.Sequential(
         NormalisedConvolution(EdgeConvolution(inputs, width), width, generator),
-        nn.ReLU(),
-        NormalisedConvolution(pointwise, width, generator),
-        nn.ReLU(),
+        nn.ReLU(inplace=True),
+        NormalisedConvolution(PointwiseConvolution(width, width), width, generator),
+        nn.ReLU(inplace=True),
         ZeroConvolution(width, outputs),
     )

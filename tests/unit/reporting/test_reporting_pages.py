@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from benchmarks.errors import InputError
-from benchmarks.reporting import figures, pages
+from benchmarks.reporting import figures, pages, read, verdicts
 
 VOID = {"meta", "link", "br", "hr", "img", "input"}
 
@@ -104,7 +104,7 @@ def test_page_is_sound(index: Page, reports: Path) -> None:
 
 def test_hostile_names_do_nothing(index: Page, reports: Path) -> None:
     assert [tag for tag, _ in index.tags].count("script") == 1
-    assert index.row("<script>alert(1)</script> 50 % & a_b | $x$ #1")[5] == "not comparable: split"
+    assert index.row("<script>alert(1)</script> 50 % & a_b | $x$ #1")[6] == "not comparable: split"
     readme = (reports / "cpu/README.md").read_text()
     assert "<script" not in readme
     assert r"| &lt;script&gt;alert(1)&lt;/script&gt; 50 % &amp; a_b \| \$x\$ \#1 |" in readme
@@ -113,10 +113,21 @@ def test_hostile_names_do_nothing(index: Page, reports: Path) -> None:
 
 def test_verdicts_show_value_interval_and_mark(index: Page) -> None:
     row = index.row("nice_ll")
-    assert row[1:6] == ["NICE (2014) & others, Table 1", "-69.25", "-69.0 [-70, -68]", "3 of 4", "undecided"]
-    assert row[7] == "stale"
-    assert index.row("nice_order")[3] == "3"  # one seed: no interval
-    assert index.row("nice_mnist")[2] == "1980.5 (from memory)"
+    assert row[1:3] == ["NICE (2014) & others, Table 1", "digits"]
+    assert row[3:7] == ["-69.25", "-69.0 [-70, -68]", "3 of 4", "undecided"]
+    assert row[8] == "stale"
+    assert index.row("nice_order")[4] == "3"  # one seed: no interval
+    assert index.row("nice_mnist")[3] == "1980.5 (from memory)"
+
+
+def test_a_source_is_a_short_title_and_its_place() -> None:
+    told = {"kind": "value", "scope": "paper", "task": "", "metric": "m", "paper_value": "1", "ours": "", "low": None,
+            "high": None, "seeds": "", "verdict": "not run", "reason": "", "evidence": "verified", "stale": ""}  # fmt: skip
+    long = "NICE: Non-linear Independent Components Estimation (2014), arXiv 1410.8516"
+    cell = verdicts.source(read.Judged(claim="c", paper=long, where="table 2", **told))
+    assert (cell.text, cell.note) == ("NICE (2014), table 2", long)
+    undated = verdicts.source(read.Judged(claim="c", paper="Container With Most Water, LeetCode", where="", **told))
+    assert undated.text == "Container With Most Water"
 
 
 def test_tones_are_of_verdicts(index: Page) -> None:
