@@ -17,6 +17,7 @@ class Measurement(Typed):
     reference: str | None = None  # data that samples are compared with
     extractor: str | None = None  # feature extractor, with the hash of its weights
     samples: int | None = None  # how many items the number is an average over
+    draws: int | None = None  # how many random draws each item's value is a mean over
     quantisation: str | None = None  # how samples become grey levels
     dequantisation: str | None = None  # how grey levels become a continuous scale
     data_range: str | None = None  # the continuous scale, as [low, high]

@@ -44,7 +44,12 @@ def run(profile: str, entry: str, off_profile: bool, evals: Path = EVALS) -> Non
             run_record = RunRecord(seed=seed, status=told.status, reason=told.reason, curve=told.curve)
         if run_record.status == "done":
             inputs = _inputs(params, entry, run_record, task.dataset)
-            taken: Evaluated = take(method.module(), settings, task, inputs)
+            try:
+                taken: Evaluated = take(method.module(), settings, task, inputs)
+            except ArithmeticError as error:  # of an adaptive solver that finds no step small enough
+                told_why = {"status": "diverged", "reason": f"in evaluation: {error}"}
+                runs.append(run_record.model_copy(update=told_why))
+                continue
             run_record = run_record.model_copy(update={"metrics": [_metric(row) for row in taken.rows]})
             timings |= {f"{name} s{seed}": seconds for name, seconds in taken.timings.items()}
             if pictures is None:

@@ -116,7 +116,7 @@ def fit(
         report: called after each step with (step, loss, gradient norm).
         stop: asked after each step; true saves a checkpoint and raises.
         rate: what multiplies the optimiser's learning rates at a step that begins after so many examples.
-        note: called after each validation, on the weights as they train; what it says joins that row of the curve.
+        note: called after each validation, for what that left in the model; what it says joins that row of the curve.
 
     Raises:
         Interrupted: when `stop` said so.

@@ -39,7 +39,7 @@ class Settings:
     network: Literal["mlp", "conv"] = "mlp"  # section 4.2; conv: the multiscale image model of appendix B.1
     levels: int = 4  # conv only; appendix B.1: 4 on CIFAR-10, 3 on MNIST
     flows: int = 1  # table 4; images: 2, before and again after each squeeze (appendix B.1)
-    hidden_layers: int = 2  # table 4; images: 3 (appendix B.1, author command)
+    hidden_layers: int = 2  # table 4; images: 2, or 3 by the author command (docs/cnf.md)
     hidden_units: int = 860  # table 4, 20 x the dimensions; images: 64 filters (appendix B.1)
     activation: Literal["softplus", "tanh"] = "softplus"  # table 4; appendix B.1
     end_time: float = 1.0  # author code

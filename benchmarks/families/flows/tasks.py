@@ -17,7 +17,7 @@ TASKS = (
     Energy(name="energy_3", number=3),
     Energy(name="energy_4", number=4),
     BinaryAutoencoding(name="digits_binary", dataset="digits", shape=(8, 8), threshold=8, latent=8, hidden_units=64),
-    # The latent of the paper has 40 dimensions, its networks 400 hidden units (maxout there; facts, from memory).
+    # The latent of the paper has 40 dimensions, its networks 400 hidden units (maxout there; paper, from memory).
     BinaryAutoencoding(
         name="mnist_binary", dataset="mnist", shape=(28, 28), threshold=128, latent=40, hidden_units=400
     ),

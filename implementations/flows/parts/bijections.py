@@ -1,7 +1,8 @@
 """Bijections with their log-determinants: the nouns of every flow.
 
-Contract: `forward(x)` gives (y, logdet) and `inverse(y)` gives (x, logdet), with x, y of shape (batch, dimensions),
-logdet of shape (batch,) the log |det| of the Jacobian of the map just applied, in the input's dtype.
+Contract: `forward(x)` gives (y, logdet) and `inverse(y)` gives (x, logdet), with x, y of shape (batch, dimensions) or,
+where a bijection can, (batch, channels, height, width), and logdet of shape (batch,) the log |det| of the Jacobian of
+the map just applied, in the input's dtype.
 No argument is modified.
 """
 

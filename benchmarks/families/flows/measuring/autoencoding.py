@@ -36,14 +36,14 @@ def measure(task: BinaryAutoencoding, trained: Trained) -> Evaluated:
         means = torch.sigmoid(model.decoder(z))
     rows = [
         *counts(trained, protocol),
-        trained.row("negative_elbo", -float(bound), "nats", "lower", len(x), protocol),
+        trained.row("negative_elbo", -float(bound), "nats", "lower", len(x), {**protocol, "draws": DRAWS}),
         trained.row(
             "importance_weighted_bound",
             -float(weighted.mean()),
             "nats",
             "lower",
             len(x),
-            {**protocol, "solver": f"{IMPORTANCE_SAMPLES} importance samples an image"},
+            {**protocol, "draws": IMPORTANCE_SAMPLES},
         ),
     ]
     array = np.rint(means.numpy() * 255).astype(np.uint8).reshape(len(means), *task.shape)
