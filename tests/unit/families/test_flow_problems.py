@@ -155,6 +155,28 @@ def test_exactness_rows_are_of_flows_alone():
     assert flow["log_determinant_error"] < 1e-10
 
 
+def test_the_whole_test_split_is_measured_and_training_images_up_to_a_limit(monkeypatch):
+    from benchmarks.families.flows.measuring import images as measuring
+
+    monkeypatch.setattr(measuring, "MOST_TRAINING_IMAGES", 5)
+    rows = {row.name: row for row in measured(nice, NICE, IMAGES).rows}
+    assert (rows["bits_per_dim"].n, rows["bits_per_dim"].measurement["samples"]) == (12, 12)
+    assert (rows["train_bits_per_dim"].n, rows["train_bits_per_dim"].measurement["samples"]) == (5, 5)
+
+
+def test_draws_of_a_posterior_are_part_of_the_protocol():
+    rows = {row.name: row for row in measured(*CASES["autoencoder"]).rows}
+    assert rows["negative_elbo"].measurement["draws"] == 20
+    assert rows["importance_weighted_bound"].measurement["draws"] == 500
+
+
+def test_an_estimated_log_determinant_is_not_held_against_the_exact_one():
+    settings = cnf.Settings(hidden_units=8, hidden_layers=1, batch=20, exact_trace_dimensions=2)
+    found = values(measured(cnf, settings, MIXTURE))
+    assert "round_trip_error" in found
+    assert "log_determinant_error" not in found
+
+
 def test_a_continuous_flow_names_its_solver_and_counts_evaluations_along_training():
     evaluated = measured(*CASES["mixture, continuous"])
     counted = [row for row in evaluated.rows if row.name == "evaluations"]

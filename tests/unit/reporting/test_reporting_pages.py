@@ -121,12 +121,11 @@ def test_verdicts_show_value_interval_and_mark(index: Page) -> None:
 
 
 def test_a_source_is_a_short_title_and_its_place() -> None:
-    told = {"kind": "value", "scope": "paper", "task": "", "metric": "m", "paper_value": "1", "ours": "", "low": None,
-            "high": None, "seeds": "", "verdict": "not run", "reason": "", "evidence": "verified", "stale": ""}  # fmt: skip
+    told = {**dict.fromkeys(read.JUDGED.split(","), "some"), "low": None, "high": None}
     long = "NICE: Non-linear Independent Components Estimation (2014), arXiv 1410.8516"
-    cell = verdicts.source(read.Judged(claim="c", paper=long, where="table 2", **told))
+    cell = verdicts.source(read.Judged(**{**told, "paper": long, "where": "table 2"}))
     assert (cell.text, cell.note) == ("NICE (2014), table 2", long)
-    undated = verdicts.source(read.Judged(claim="c", paper="Container With Most Water, LeetCode", where="", **told))
+    undated = verdicts.source(read.Judged(**{**told, "paper": "Container With Most Water, LeetCode", "where": ""}))
     assert undated.text == "Container With Most Water"
 
 
