@@ -164,7 +164,7 @@ def _trend(task: str, metric: str, field: str, lines: dict[str, list[Row]]) -> F
         axes.set(xlabel=field, ylabel=metric if unit == metric else f"{metric} ({unit})", title=title)
         for axis in (axes.xaxis, axes.yaxis):
             axis.set_major_formatter(lambda value, _: _thousands(value))
-        axes.legend()
+        axes.legend(loc="upper center", bbox_to_anchor=(0.5, -0.2))  # names of rows are long
 
     ends = "; ".join(
         f"{name}: from {student_t(line[0].values).mean:.4g} to {student_t(line[-1].values).mean:.4g}"
