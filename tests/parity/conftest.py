@@ -14,18 +14,24 @@ torch.set_num_threads(1)  # the machine is shared, and one thread is what profil
 ROUNDING = 1e-11  # float64: the same formula, written in two ways; the largest difference seen is 2e-13
 
 
-def peer(name: str, version: str) -> ModuleType:
-    """The library in just that version; otherwise the test is skipped, or fails where peers are required."""
+def require(distribution: str, version: str) -> None:
+    """Skips the test unless the library is there in just that version; where peers are required it fails then."""
     try:
-        found = importlib.metadata.version(name)
+        found = importlib.metadata.version(distribution)
     except importlib.metadata.PackageNotFoundError:
         found = None
     if found == version:
-        return importlib.import_module(name)
-    reason = f"needs {name}=={version}, found {found or 'none'}; make peers"
+        return
+    reason = f"needs {distribution}=={version}, found {found or 'none'}; make peers"
     if os.environ.get("CLAIMBENCH_REQUIRE_PEERS") == "1":
         pytest.fail(reason)
     pytest.skip(reason)
+
+
+def peer(name: str, version: str) -> ModuleType:
+    """The library, whose module has the distribution's name, as `require` wants it."""
+    require(name, version)
+    return importlib.import_module(name)
 
 
 @pytest.fixture(autouse=True)

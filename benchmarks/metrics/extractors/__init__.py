@@ -1,0 +1,1 @@
+"""Networks whose features stand for images when sets of images are compared."""
