@@ -10,10 +10,11 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, Literal
 
-from pydantic import Field, model_validator
+from pydantic import Field, SerializerFunctionWrapHandler, model_serializer, model_validator
 
 from benchmarks.errors import InputError, input_error
 from benchmarks.judging.protocols import Measurement, Variant
+from benchmarks.metrics.kept_drawings import KeptDrawing
 from benchmarks.profiles import Name, Seed, Tier
 from benchmarks.typed_files import Typed, load
 
@@ -183,14 +184,22 @@ class EntryRecord(Typed):
     off_profile: bool = False  # made on hardware that the profile does not allow
     runs: list[RunRecord] = Field(min_length=1)
     pictures: list[Picture] = []  # of the first seed that is done
+    drawings: list[KeptDrawing] = []  # of that seed too
 
     @model_validator(mode="after")
     def _each_once(self) -> "EntryRecord":
         if len({run.seed for run in self.runs}) != len(self.runs):
             raise ValueError("each seed has one run")
-        if len({picture.name for picture in self.pictures}) != len(self.pictures):
-            raise ValueError("each picture has a name of its own")
+        shown = [*self.pictures, *self.drawings]
+        if len({each.name for each in shown}) != len(shown):
+            raise ValueError("each picture has a name of its own, and each drawing")
         return self
+
+    @model_serializer(mode="wrap")
+    def _without_no_drawings(self, serialise: SerializerFunctionWrapHandler) -> dict[str, Any]:
+        """Records of families that draw nothing stay the bytes that they were before there were drawings."""
+        told: dict[str, Any] = serialise(self)
+        return told if self.drawings else {name: value for name, value in told.items() if name != "drawings"}
 
 
 class StageReceipt(Typed):

@@ -5,7 +5,19 @@ import tempfile
 from collections import Counter
 from pathlib import Path
 
-from benchmarks.reporting import boards, curves, evidence, html, latex, markdown, pictures, read, tables, verdicts
+from benchmarks.reporting import (
+    boards,
+    curves,
+    drawings,
+    evidence,
+    html,
+    latex,
+    markdown,
+    pictures,
+    read,
+    tables,
+    verdicts,
+)
 from benchmarks.reporting.figures import Figure
 from benchmarks.reporting.read import Results
 from benchmarks.reporting.table import Cell, Column, Table
@@ -88,7 +100,7 @@ def report(results: Results) -> dict[str, bytes]:
 
 
 def _figures(results: Results) -> list[Figure]:
-    kinds = (curves.learning_curves, curves.noted_curves, curves.cost_curves, pictures.pictures)
+    kinds = (curves.learning_curves, curves.noted_curves, curves.cost_curves, pictures.pictures, drawings.drawings)
     of_records = [figure for draw in kinds for record in results.records for figure in draw(record)]
     return [*curves.judged_trends(results), *of_records]
 

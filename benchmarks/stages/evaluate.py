@@ -11,13 +11,14 @@ from benchmarks.data.parts.dataset import load
 from benchmarks.errors import InputError
 from benchmarks.judging.protocols import Measurement
 from benchmarks.methods import Method, find_method, tasks
+from benchmarks.metrics.drawings import Drawing, Drawn
 from benchmarks.metrics.measured import Evaluated, Inputs, Measured
 from benchmarks.provenance import entry_source, training_source
 from benchmarks.receipts import Stopwatch, receipt
 from benchmarks.records import EntryReceipt, EntryRecord, Metric, Picture, RunRecord, Trained, flat, metric
 from benchmarks.stages.train import check_hardware, model_folder, receipt_file
 from benchmarks.typed_files import load as load_typed
-from benchmarks.typed_files import read_json, write_json
+from benchmarks.typed_files import read_json, validate, write_json
 
 EVALS = Path("evals")
 
@@ -36,6 +37,7 @@ def run(profile: str, entry: str, off_profile: bool, evals: Path = EVALS) -> Non
     take = importlib.import_module(f"benchmarks.families.{method.family}.evaluate").evaluate
     runs: list[RunRecord] = []
     pictures: list[Picture] | None = None
+    drawings: list[Drawing] = []
     timings: dict[str, float] = {}
     for seed in composed.seeds:
         run_record = RunRecord(seed=seed, status="done")
@@ -54,22 +56,25 @@ def run(profile: str, entry: str, off_profile: bool, evals: Path = EVALS) -> Non
             timings |= {f"{name} s{seed}": seconds for name, seconds in taken.timings.items()}
             if pictures is None:
                 pictures = [Picture.of(picture) for picture in taken.pictures]
+                drawings = taken.drawings if isinstance(taken, Drawn) else []
         runs.append(run_record)
-    record = EntryRecord(
-        profile=profile,
-        entry=entry,
-        method=method.name,
-        family=method.family,
-        task=composed.task,
-        tier=composed.tier,
-        source=source,
-        settings_hash=params.settings_hash(entry),
-        modified=entry in profiles.modified_entries(params),
-        off_profile=off,
-        runs=runs,
-        pictures=pictures or [],
-    )
     target = evals / profile / entry
+    fields = {
+        "profile": profile,
+        "entry": entry,
+        "method": method.name,
+        "family": method.family,
+        "task": composed.task,
+        "tier": composed.tier,
+        "source": source,
+        "settings_hash": params.settings_hash(entry),
+        "modified": entry in profiles.modified_entries(params),
+        "off_profile": off,
+        "runs": runs,
+        "pictures": pictures or [],
+        "drawings": drawings,
+    }
+    record = validate(target / "record.json", fields, EntryRecord)
     shutil.rmtree(target, ignore_errors=True)
     write_json(target / "record.json", record.model_dump())
     made = receipt("evaluate", None, stopwatch, params.hardware, [target / "record.json"], off, timings=timings)

@@ -12,6 +12,7 @@ import pytest
 
 from benchmarks.judging.protocols import Measurement, describe
 from benchmarks.metrics import measured
+from benchmarks.metrics.drawings import Board, Histogram, Line, Lines
 from benchmarks.records import (
     CurvePoint,
     EntryReceipt,
@@ -105,6 +106,11 @@ def puzzle(profile: str, tier: Any) -> EntryRecord:
         source="2c0b8cbb61cf871f",
         settings_hash="4c94e098f2d06fa8",
         runs=runs,
+        drawings=[
+            Board("policy", f"policy {HOSTILE}", [[0.5, -1.25], [0.0, 2.0]], [["→", "↓"], ["<b>", ""]], decimals=2),
+            Lines("errors", "errors", "n", "error", [Line(HOSTILE, [1, 10, 100], [1, 0.1, 0])], "xy"),
+            Histogram("ends", "ends", "heights", [0, 1, 3], [0.5, 0.25], Line("law", [0, 3], [0.4, 0.3], theory=True)),
+        ],
     )
 
 

@@ -76,7 +76,7 @@ def everything(folder: Path) -> dict[str, bytes]:
 def test_same_input_same_bytes(results_root: Path, reports: Path, tmp_path: Path) -> None:
     pages.build(results_root, tmp_path / "again")
     assert everything(tmp_path / "again") == everything(reports)
-    assert sum(name.endswith((".png", ".svg")) for name in everything(reports)) == 28
+    assert sum(name.endswith((".png", ".svg")) for name in everything(reports)) == 40
 
 
 def test_page_needs_nothing_from_outside(reports: Path, index: Page) -> None:
@@ -94,11 +94,11 @@ def test_page_is_sound(index: Page, reports: Path) -> None:
     assert inside
     assert set(inside) <= set(index.ids)
     files = [link for link in index.links if link.startswith("figures/")]
-    assert len(files) == 14
+    assert len(files) == 20
     assert all((reports / "cpu" / link).exists() for link in files)
     assert all(given.get("scope") in ("col", "row") for tag, given in index.tags if tag == "th")
     drawings = [given for tag, given in index.tags if tag == "svg"]
-    assert len(drawings) == 7
+    assert len(drawings) == 10
     assert all(given["role"] == "img" and given["aria-label"] for given in drawings)
 
 
