@@ -10,7 +10,7 @@ from collections.abc import Callable
 import torch
 from tabulate import tabulate
 
-from bench import baselines, couplings, glow_steps
+from bench import baselines, blackjack, couplings, frechet, glow_steps
 from bench.timing import Comparison, keep_memory
 
 # Which library each needs, besides our own.
@@ -18,6 +18,10 @@ COMPARISONS: list[tuple[Callable[[], list[Comparison]], str | None]] = [
     (couplings.against_normflows, "normflows"),
     (couplings.against_nflows, "nflows"),
     (glow_steps.against_normflows, "normflows"),
+    (blackjack.against_gymnasium, "gymnasium"),
+    (frechet.against_torch_fidelity, None),
+    (frechet.against_pytorch_fid, "pytorch_fid"),
+    (frechet.against_clean_fid, "cleanfid"),
     (baselines.comparisons, None),
 ]
 

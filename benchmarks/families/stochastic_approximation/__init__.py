@@ -1,0 +1,1 @@
+"""Stochastic approximation against exact answers."""

@@ -1,0 +1,1 @@
+"""What is measured of stochastic approximation, by the kind of problem."""

@@ -1,0 +1,46 @@
+"""Which algorithm an entry asks for, how its rows are named, and how often it is asked where it stands."""
+
+from collections.abc import Callable, Iterator, Sequence
+from typing import Any
+
+from benchmarks.errors import InputError
+from benchmarks.families.tabular.places import Place
+from benchmarks.metrics.measured import Value
+from implementations.tabular.parts.mdp import MDP, Floats, evaluate_policy
+from implementations.tabular.parts.protocol import algorithm
+
+
+def chosen(offered: Sequence[Callable[..., Iterator[Any]]], settings: Any, task: str) -> Callable[..., Iterator[Any]]:
+    """The entry's algorithm; raises InputError when it is none of those that do such a task."""
+    found = algorithm(offered, settings.algorithm)
+    if found is None:
+        fitting = ", ".join(one.__name__ for one in offered) or "none of this method"
+        raise InputError(f"task {task}: settings.algorithm: found {settings.algorithm}; those that do it: {fitting}")
+    return found
+
+
+def variant(settings: Any) -> dict[str, Value]:
+    """Fields that name a row."""
+    named: dict[str, Value] = {"algorithm": settings.algorithm}
+    return named | ({"epsilon": settings.epsilon} if settings.epsilon else {})
+
+
+def checkpoints(limit: int, spends: str) -> list[int]:
+    """Every sweep; episodes at 1, 2, 5, 10, 20, 50 and so on; the limit."""
+    if spends == "sweeps":
+        return list(range(1, limit + 1))
+    steps = [one * 10**power for power in range(len(str(limit))) for one in (1, 2, 5)]
+    return sorted({step for step in steps if step < limit} | {limit})
+
+
+def exact(place: Place, arithmetic: str = "float64") -> dict[str, Value]:
+    """The measurement of what is held against the solved MDP."""
+    return {"instances": place.law, "reference": "exact values of the MDP", "arithmetic": arithmetic}
+
+
+def returned(mdp: MDP, policy: Floats) -> float:
+    """Expected return of a policy from the first states; -inf where it may go on for ever and gamma is 1."""
+    try:
+        return float(evaluate_policy(mdp, policy) @ mdp.start)
+    except ValueError:
+        return float("-inf")

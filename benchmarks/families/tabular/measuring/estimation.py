@@ -1,0 +1,74 @@
+"""Estimation: bias and spread of an estimate of one value, over many independent runs."""
+
+from typing import Any
+
+import numpy as np
+
+from benchmarks.families.tabular.measuring.chosen import checkpoints, chosen, variant
+from benchmarks.families.tabular.problems import Estimation
+from benchmarks.metrics.drawings import Drawn, Line, Lines, rounded
+from benchmarks.metrics.measured import Inputs, Measured, Value
+from benchmarks.seeds import derive
+from implementations.tabular.parts.mdp import Floats, evaluate_policy
+from implementations.tabular.parts.protocol import TabularMethod
+
+NORMAL_95 = 1.959963984540054  # two-sided 95 % quantile of the normal distribution
+MOMENT_LENGTHS = (1, 2, 5, 10, 20, 50, 100)
+DRAWN_RUNS = 10  # of estimates along episodes; the figures of the source show as many
+
+
+def measure(task: Estimation, method: TabularMethod, settings: Any, inputs: Inputs) -> Drawn:
+    """Rows after the episodes that the task tells of: `mean_squared_error`, `bias` with its 95 % interval over runs,
+    `standard_deviation` and `worst_error`, the largest over runs; of ordinary importance sampling also the
+    `second_moment` of a return up to some lengths, where the task knows it.
+    """
+    algorithm = chosen(method.PREDICTION, settings, task.name)
+    place = task.place()
+    policy = task.policy(place)
+    first = int(place.mdp.start.argmax())
+    true = float(evaluate_policy(place.mdp, policy)[first])
+    asked = sorted({*checkpoints(task.told[-1], method.SPENDS), *task.told})
+    generator = np.random.default_rng(derive(inputs.seed, "estimation"))
+    estimates = np.array(
+        [
+            [iterate.values[first] for iterate in algorithm(place.mdp, policy, settings, generator, asked)]
+            for _ in range(inputs.samples)
+        ]
+    )  # (runs, checkpoints)
+    named = variant(settings)
+    taken: dict[str, Value] = {"instances": place.law, "reference": "exact value", "samples": inputs.samples}
+    rows: list[Measured] = []
+    for count in task.told:
+        rows += _rows(estimates[:, asked.index(count)] - true, {**named, "episodes": count}, taken)
+    if task.second_moment is not None and settings.algorithm == "ordinary_importance_sampling":
+        law: dict[str, Value] = {"instances": place.law, "reference": "closed form"}
+        rows += [
+            Measured("second_moment", task.second_moment(n), "return^2", "lower", 1, law, {**named, "length": n})
+            for n in MOMENT_LENGTHS
+        ]
+    return Drawn(rows, drawings=[_runs(estimates, asked, true), _squared(estimates - true, asked)])
+
+
+def _rows(errors: Floats, named: dict[str, Value], taken: dict[str, Value]) -> list[Measured]:
+    runs, bias, spread = len(errors), float(errors.mean()), float(errors.std())
+    half = NORMAL_95 * spread / np.sqrt(max(1, runs - 1))
+    return [
+        Measured("mean_squared_error", float(np.square(errors).mean()), "return^2", "lower", runs, taken, named),
+        Measured("bias", bias, "return", "lower", runs, taken, named, (bias - half, bias + half)),
+        Measured("standard_deviation", spread, "return", "lower", runs, taken, named),
+        Measured("worst_error", float(np.abs(errors).max()), "return", "lower", runs, taken, named),
+    ]
+
+
+def _runs(estimates: Floats, asked: list[int], true: float) -> Lines:
+    x = rounded(asked)
+    lines = [Line(f"run {run + 1}", x, rounded(row)) for run, row in enumerate(estimates[:DRAWN_RUNS])]
+    lines.append(Line("exact", [x[0], x[-1]], rounded([true, true]), theory=True))
+    return Lines("runs", "estimates of single runs along episodes", "episodes", "return", lines, "x")
+
+
+def _squared(errors: Floats, asked: list[int]) -> Lines:
+    means = np.square(errors).mean(0)
+    drawn = [(count, mean) for count, mean in zip(asked, means.tolist(), strict=True) if mean > 0]
+    line = Line(f"mean over {len(errors)} runs", rounded([x for x, _ in drawn]), rounded([y for _, y in drawn]))
+    return Lines("squared_error", "mean squared error along episodes", "episodes", "return^2", [line], "xy")

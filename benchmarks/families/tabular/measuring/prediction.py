@@ -1,0 +1,70 @@
+"""Prediction: how far the values of a given policy are from exact."""
+
+from typing import Any
+
+import numpy as np
+
+from benchmarks.families.tabular.measuring.chosen import checkpoints, chosen, exact, variant
+from benchmarks.families.tabular.problems import Prediction
+from benchmarks.metrics.drawings import Drawing, Drawn, Line, Lines, rounded
+from benchmarks.metrics.measured import Inputs, Measured, Value
+from benchmarks.seeds import derive
+from implementations.tabular.parts.mdp import Floats, action_values, evaluate_policy
+from implementations.tabular.parts.protocol import TabularMethod
+
+
+def measure(task: Prediction, method: TabularMethod, settings: Any, inputs: Inputs) -> Drawn:
+    """Rows after the episodes that the task tells of, and at the end; boards of the values at those points.
+
+    `value_error` (largest over states), `rmse` (over states, and of each of the place's surfaces), `start_value`
+    (expected over first states), values of the place's named states, `state_values`, and the action values of the
+    task's state by one backup of the estimates.
+    """
+    algorithm = chosen(method.PREDICTION, settings, task.name)
+    place = task.place()
+    policy, taken = task.policy(place), exact(place)
+    true = evaluate_policy(place.mdp, policy)
+    told = [count for count in task.told if method.SPENDS == "episodes" and count < inputs.samples]
+    generator = np.random.default_rng(derive(inputs.seed, "prediction"))
+    asked = sorted({*checkpoints(inputs.samples, method.SPENDS), *told})
+    iterates = list(algorithm(place.mdp, policy, settings, generator, asked))
+    living = np.flatnonzero(~place.mdp.terminal)
+    surfaces = {"all": living, **place.surfaces}
+    rows: list[Measured] = []
+    drawings: list[Drawing] = []
+    for iterate in iterates:
+        if iterate.spent not in told and iterate is not iterates[-1]:
+            continue
+        named = variant(settings) | ({"episodes": iterate.spent} if method.SPENDS == "episodes" else {})
+        largest = float(np.abs(iterate.values - true)[living].max())
+        rows.append(Measured("value_error", largest, "return", "lower", len(living), taken, named))
+        for surface, states in surfaces.items():
+            of_surface: dict[str, Value] = {**named, "surface": surface}
+            rows.append(
+                Measured("rmse", _rmse(iterate.values, true, states), "return", "lower", len(states), taken, of_surface)
+            )
+        title = f"values, {method.SPENDS}: {iterate.spent:,}"
+        drawings += place.boards(f"values_{iterate.spent}", title, iterate.values, policy)
+    last = iterates[-1].values
+    rows.append(Measured("start_value", float(last @ place.mdp.start), "return", "higher", len(last), taken, named))
+    rows += [
+        Measured(name, float(last[state]), "return", "higher", 1, taken, named) for name, state in place.states.items()
+    ]
+    rows.append(Measured("state_values", place.table(last), "return", "higher", len(last), taken, named))
+    if task.action_values_of is not None:
+        of_state = action_values(place.mdp, last)[task.action_values_of].tolist()
+        rows.append(Measured("first_action_values", of_state, "return", "higher", len(of_state), taken, named))
+    lines = []
+    for surface, states in surfaces.items():
+        errors = [(it.spent, _rmse(it.values, true, states)) for it in iterates]
+        drawn = [(x, y) for x, y in errors if y > 1e-14]
+        if len(drawn) > 1:
+            lines.append(Line(surface, rounded([x for x, _ in drawn]), rounded([y for _, y in drawn])))
+    if lines:
+        title = f"root mean squared error of values after so many {method.SPENDS}"
+        drawings.append(Lines("errors", title, method.SPENDS, "return", lines, "xy"))
+    return Drawn(rows, drawings=drawings)
+
+
+def _rmse(values: Floats, true: Floats, states: Any) -> float:
+    return float(np.sqrt(np.square(values - true)[states].mean()))

@@ -1,0 +1,1 @@
+"""Stochastic approximation: roots and minima from noisy observations."""

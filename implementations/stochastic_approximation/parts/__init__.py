@@ -1,0 +1,1 @@
+"""What the methods of stochastic approximation share: problems, gains, paths, exact variances."""

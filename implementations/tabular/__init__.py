@@ -1,0 +1,1 @@
+"""Tabular reinforcement learning: finite Markov decision processes with known answers."""

@@ -1,0 +1,61 @@
+"""What every file in `implementations/tabular/` offers; the conformance tests take each method through it."""
+
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
+from typing import Any, Literal, Protocol
+
+import numpy as np
+
+from implementations.tabular.parts.mdp import MDP, Floats, Ints
+
+
+@dataclass(frozen=True)
+class Controlled:
+    """Where an algorithm that looks for a good policy stands after an iteration; nobody changes it afterwards."""
+
+    spent: int  # sweeps over the states (dynamic programming) or episodes (Monte Carlo) so far
+    improvements: int  # of the policy so far
+    action_values: Floats  # (S, A), estimated
+    policy: Floats  # (S, A), the one it would act by now
+    visits: Ints | None = None  # (S, A), how many returns the estimates are means of
+
+
+@dataclass(frozen=True)
+class Predicted:
+    """Where an algorithm that values a given policy stands."""
+
+    spent: int
+    values: Floats  # (S,), estimated; 0 where nothing is known yet
+    visits: Ints | None = None  # (S,)
+
+
+Control = Callable[[MDP, Any, np.random.Generator, Sequence[int]], Iterator[Controlled]]
+"""(mdp, settings, generator, checkpoints) to iterates.
+
+Checkpoints rise. An iterate is told at the end of the iteration in which `spent` reaches a checkpoint or passes it
+(one, where it passes several), and a last one where the algorithm ends by itself before the last checkpoint.
+"""
+
+Prediction = Callable[[MDP, Floats, Any, np.random.Generator, Sequence[int]], Iterator[Predicted]]
+"""(mdp, policy (S, A), settings, generator, checkpoints) to iterates, told as those of `Control`."""
+
+
+class TabularMethod(Protocol):
+    """A method file, as a module."""
+
+    Settings: Any
+    """Frozen dataclass; each field says where its value comes from. `algorithm` names one of CONTROL or PREDICTION."""
+
+    SPENDS: Literal["sweeps", "episodes"]
+    """What `spent` counts."""
+
+    CONTROL: tuple[Control, ...]
+    """Algorithms that look for a good policy; a function's name is the variant `algorithm` of its rows."""
+
+    PREDICTION: tuple[Prediction, ...]
+    """Algorithms that value a policy."""
+
+
+def algorithm(offered: Sequence[Callable[..., Any]], name: str) -> Callable[..., Any] | None:
+    """The algorithm of that name, or None."""
+    return next((one for one in offered if one.__name__ == name), None)
