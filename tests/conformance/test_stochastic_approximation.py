@@ -111,3 +111,20 @@ def test_diverged_paths_are_not_a_number_and_others_are(method, problem):
     for iterate in found:
         assert np.array_equal(~np.isfinite(iterate.values).all(1), iterate.diverged)
         assert (np.abs(iterate.values[~iterate.diverged]) <= 5.0).all()
+
+
+@every_case
+def test_comes_nearer_to_what_is_looked_for(method, problem):
+    """On average over paths, with small gains: those of the default may explode where the problem is steep."""
+    aim = problem.root if isinstance(problem, RootFinding) else problem.solution
+    (found,) = walked(method, problem, [400], paths=50, scale=0.1)
+    start = np.linalg.norm(np.atleast_1d(problem.start) - aim)
+    assert np.linalg.norm(found.values - aim, axis=1).mean() < 0.9 * start
+
+
+@every_case
+def test_another_generator_gives_other_paths_where_anything_is_drawn(method, problem):
+    if isinstance(problem, RootFinding) and not problem.noise:
+        pytest.skip("nothing is drawn")
+    one, other = (walked(method, problem, [3], seed=seed)[0].values for seed in (0, 1))
+    assert not np.array_equal(one, other)

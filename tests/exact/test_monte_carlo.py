@@ -172,6 +172,7 @@ def test_exploring_starts_find_the_policy_of_blackjack(game):
     gaps = np.abs(of_actions[:, 0] - of_actions[:, 1])[wrong]
     # Returns have a standard deviation of 1 at most, so that 4 of them bound what the means may be off by.
     assert (gaps < 4 * np.sqrt((1 / told[-1].visits[wrong]).sum(1))).all()
+    # Not 3 at most, all of them below 0.03, as one seed once had it: of ten seeds 8 have one above, up to 0.052.
     # Of the 200 gaps 8 are below 0.038, the deviation of a difference of two means of 1,400 returns, wrong by chance.
     assert len(wrong) <= 8
 

@@ -16,6 +16,8 @@ DEALER = ["A", *map(str, range(2, 11))]
 SUMS = range(12, 22)
 HANDS = ("no usable ace", "usable ace")
 STICK = 0
+# Usable ace, sum from 12 and the dealer's card from the ace: hands that are hard to tell by simulation.
+CLOSE_CALLS = ((0, 0, 3), (0, 4, 9), (0, 0, 5), (0, 0, 2), (1, 6, 0), (1, 6, 9))
 
 
 @dataclass(frozen=True)
@@ -25,7 +27,6 @@ class Told:
     name: str
     value: float | Table
     unit: str
-    variant: dict[str, str] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)
@@ -89,17 +90,10 @@ def at_blackjack(game: Blackjack, law: str) -> Place:
         lowest = [
             [next((s for s in SUMS if (surface[s - 12 :, d] > 0).all()), 22) for d in range(10)] for surface in ahead
         ]
-        close = {
-            "no ace 12 vs 4": ahead[0, 0, 3],
-            "no ace 16 vs 10": ahead[0, 4, 9],
-            "no ace 12 vs 6": ahead[0, 0, 5],
-            "no ace 12 vs 3": ahead[0, 0, 2],
-            "usable 18 vs A": ahead[1, 6, 0],
-            "usable 18 vs 10": ahead[1, 6, 9],
-        }
+        close = [ahead[hand] for hand in CLOSE_CALLS]
         return [
             Told("sticking_thresholds", lowest, "sum"),
-            *(Told("stick_advantage", float(gap), "return", {"hand": hand}) for hand, gap in close.items()),
+            Told("close_calls", [float(gap) for gap in close], "return"),
         ]
 
     counted = np.array(game.table(np.arange(game.mdp.states, dtype=float))).astype(np.int64)

@@ -47,7 +47,6 @@ class Estimation(_Problem):
     place: Callable[[], Place]  # episodes start in one state
     policy: Callable[[Place], Floats]
     told: tuple[int, ...]  # episodes of a run
-    second_moment: Callable[[int], float] | None = None  # of an ordinary importance-sampling return, up to a length
 
 
 @dataclass(frozen=True)
@@ -71,7 +70,7 @@ class Softness(_Problem):
 
 @dataclass(frozen=True)
 class Exploration(_Problem):
-    """How evenly one long episode visits the pairs of states and actions; `samples` are its steps."""
+    """How evenly one long episode visits the pairs of states and actions, by a method that explores."""
 
     place: Callable[[], Place]
     epsilons: tuple[float, ...]

@@ -17,7 +17,7 @@ from implementations.tabular.parts.gridworld import (
     sutton_barto_4x4,
     sutton_barto_5x5,
 )
-from implementations.tabular.parts.loops import left_loop, second_moment, visit_loop
+from implementations.tabular.parts.loops import left_loop, visit_loop
 from implementations.tabular.parts.mdp import Floats, one_hot
 
 INFINITE_DECK = "blackjack, infinite deck, fresh deals"
@@ -97,7 +97,6 @@ TASKS = (
         place=lambda: plain(left_loop(), "one state; left stays with probability 0.9, ends with 0.1 and reward 1"),
         policy=_first_action,
         told=(1_000, 10_000, 100_000),
-        second_moment=second_moment,
     ),
     Estimation(
         "visit_loop",

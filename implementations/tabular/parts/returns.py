@@ -20,6 +20,7 @@ STEPS_AT_ONCE = 1_000_000  # bounds the memory that episodes take
 Visits = Callable[[Ints], Ints]
 """Keys (n, T), rows are episodes, to the same with -1 where a visit does not count."""
 
+MOST_STEPS = 50_000_000  # some 2 GB
 Experience = tuple[Ints, Floats, Floats]
 """Keys, samples and weights, (n, T) each."""
 
@@ -42,7 +43,13 @@ def pairs_in(episodes: Episodes, actions: int) -> Ints:
 def episodes_from(
     mdp: MDP, policy: Floats, states: Ints, length: int, generator: np.random.Generator, actions: Ints | None = None
 ) -> Episodes:
-    """Episodes from first states (n,), and first actions (n,) if given; a single one goes step by step."""
+    """Episodes from first states (n,), and first actions (n,) if given; a single one goes step by step.
+
+    Raises:
+        ValueError: more steps than fit in memory at once.
+    """
+    if len(states) * length > MOST_STEPS:
+        raise ValueError(f"{len(states):,} episodes of {length:,} steps at once; at most {MOST_STEPS:,} steps are held")
     if len(states) > 1:
         return roll_out(mdp, policy, states, length, generator, actions)
     return walk(mdp, policy, int(states[0]), length, generator, None if actions is None else int(actions[0]))

@@ -3,7 +3,7 @@
 import math
 import subprocess
 import sys
-from dataclasses import replace
+from dataclasses import fields, replace
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
@@ -108,6 +108,53 @@ def test_an_algorithm_that_does_not_do_the_task_is_refused_in_a_sentence() -> No
         taken(monte_carlo, BY_NAME["grid_forbidden_10"], 1, algorithm="first_visit")
 
 
+@pytest.mark.parametrize("task", TASKS, ids=lambda task: task.name)
+@pytest.mark.parametrize(
+    ("method", "algorithm"),
+    [
+        (method, one.__name__)
+        for method in (dynamic_programming, monte_carlo)
+        for one in (*method.CONTROL, *method.PREDICTION)
+    ],
+)
+def test_every_algorithm_on_every_task_gives_rows_or_one_sentence(method: Any, algorithm: str, task: Problem) -> None:
+    """Nothing but an InputError, whatever a profile pairs; small budgets, since only that is asked here."""
+    settings: dict[str, Any] = {"algorithm": algorithm}
+    if method is monte_carlo:
+        settings |= {"episode_length": 20, "batch": 10}
+        settings |= {"epsilon": 0.5} if algorithm == "epsilon_greedy" else {}
+    else:
+        settings |= {"initial_spread": 1.0}
+    if "told" in {field.name for field in fields(task)}:
+        task = replace(task, told=(10, 20))
+    said, rows = "", []
+    try:
+        rows = taken(method, task, 30, **settings).rows
+    except InputError as error:
+        said = str(error)
+    assert rows or (said.startswith(f"task {task.name}: ") and "\n" not in said)
+
+
+def test_a_batch_that_passes_a_row_is_refused() -> None:
+    task = replace(BY_NAME["blackjack"], told=(10,))
+    with pytest.raises(InputError, match=r"settings\.batch: rows after 10 episodes are asked for"):
+        taken(monte_carlo, task, 100, batch=30)
+
+
+def test_more_steps_than_memory_holds_are_refused() -> None:
+    with pytest.raises(InputError, match=r"1,000 episodes of 1,000,000 steps at once; at most"):
+        taken(monte_carlo, BY_NAME["blackjack"], 100, episode_length=1_000_000)
+
+
+def test_entries_of_one_seed_draw_apart() -> None:
+    task = replace(BY_NAME["blackjack_one_hand"], told=(5,))
+    bias = [
+        one(taken(monte_carlo, task, 3, algorithm="ordinary_importance_sampling", episode_length=length), "bias")
+        for length in (25, 30)  # no hand takes more than 21 steps, so that all else is equal
+    ]
+    assert bias[0] != bias[1]
+
+
 def test_checkpoints_are_every_sweep_and_few_episodes() -> None:
     assert checkpoints(4, "sweeps") == [1, 2, 3, 4]
     assert checkpoints(1, "episodes") == [1]
@@ -136,7 +183,8 @@ def test_estimation_runs_are_independent() -> None:
 
 
 def test_visits_of_an_episode_add_up() -> None:
-    found = taken(monte_carlo, BY_NAME["grid_exploration"], 5000, algorithm="epsilon_greedy", epsilon=0.5)
+    exploring = {"algorithm": "epsilon_greedy", "epsilon": 0.5, "episode_length": 5000}
+    found = taken(monte_carlo, BY_NAME["grid_exploration"], 2, **exploring)
     boards = {drawing.name: drawing for drawing in found.drawings if isinstance(drawing, Board)}
     assert {name: np.sum(board.values) for name, board in boards.items()} == {"visits_1": 5000, "visits_0_5": 5000}
     assert one(found, "visits_least", epsilon=1.0) > one(found, "visits_least", epsilon=0.5)

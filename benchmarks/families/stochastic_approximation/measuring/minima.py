@@ -41,7 +41,7 @@ def measure(task: Minimum, method: StochasticApproximationMethod, settings: Any,
     problem: FiniteSum = task.draw(np.random.default_rng(derive(inputs.seed, "instance")))
     if isinstance(problem, MeanEstimation):
         problem = Recorded(problem.points, problem.start)
-    generator = np.random.default_rng(derive(inputs.seed, "paths"))
+    generator = np.random.default_rng(derive(inputs.seed, f"paths {settings}"))
     found = list(method.iterates(problem, settings, inputs.samples, generator, task.marks()))
     estimates.refuse_if_lost(found)
     exact = _squares(task, method, settings, problem)

@@ -27,7 +27,7 @@ def measure(task: Root, method: StochasticApproximationMethod, settings: Any, in
     the last two: under noise, with two paths or more). And, off a line, `divergence_rate`, the share of paths that
     diverged; the other numbers are not finite once a path did.
     """
-    generator = np.random.default_rng(derive(inputs.seed, "paths"))
+    generator = np.random.default_rng(derive(inputs.seed, f"paths {settings}"))
     found = list(method.iterates(task.problem, settings, inputs.samples, generator, task.marks()))
     estimates.refuse_if_lost(found)
     exact = _moments(task, method, settings)

@@ -1,6 +1,7 @@
 """Which algorithm an entry asks for, how its rows are named, and how often it is asked where it stands."""
 
 from collections.abc import Callable, Iterator, Sequence
+from dataclasses import replace
 from typing import Any
 
 from benchmarks.errors import InputError
@@ -17,6 +18,22 @@ def chosen(offered: Sequence[Callable[..., Iterator[Any]]], settings: Any, task:
         fitting = ", ".join(one.__name__ for one in offered) or "none of this method"
         raise InputError(f"task {task}: settings.algorithm: found {settings.algorithm}; those that do it: {fitting}")
     return found
+
+
+def told(task: str, algorithm: Callable[..., Iterator[Any]], *given: Any) -> list[Any]:
+    """All iterates; raises InputError with the method's own sentence when it cannot do with what it is given."""
+    try:
+        return list(algorithm(*given))
+    except ValueError as error:
+        raise InputError(f"task {task}: settings: {error}") from None
+
+
+def changed(task: str, settings: Any, **fields: Any) -> Any:
+    """The settings with other values, which the task varies; raises InputError when the method has no such settings."""
+    try:
+        return replace(settings, **fields)
+    except (TypeError, ValueError) as error:
+        raise InputError(f"task {task}: it varies {' and '.join(fields)}, which does not fit: {error}") from None
 
 
 def variant(settings: Any) -> dict[str, Value]:

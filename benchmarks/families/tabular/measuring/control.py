@@ -8,7 +8,8 @@ from typing import Any, Literal
 
 import numpy as np
 
-from benchmarks.families.tabular.measuring.chosen import checkpoints, chosen, exact, returned, variant
+from benchmarks.errors import InputError
+from benchmarks.families.tabular.measuring.chosen import checkpoints, chosen, exact, returned, told, variant
 from benchmarks.families.tabular.places import Place
 from benchmarks.families.tabular.problems import Control
 from benchmarks.metrics.drawings import Drawing, Drawn, Line, Lines, rounded
@@ -19,6 +20,7 @@ from implementations.tabular.parts.mdp import Floats, epsilon_soft_backup, solve
 from implementations.tabular.parts.protocol import Controlled, TabularMethod
 
 NEAR_TIE = 0.03  # an action worse than the best by less is not called wrong: returns of blackjack deviate by about 1
+MASK = f"an action {NEAR_TIE} worse than the best is wrong"
 ROUNDING = 1e-9  # as in `greedy`: actions and returns within it of the best are as good
 
 
@@ -58,15 +60,18 @@ def measure(task: Control, method: TabularMethod, settings: Any, inputs: Inputs)
     for named, make in task.places:
         place = make()
         asked = checkpoints(inputs.samples, method.SPENDS)
-        told = [count for count in task.told if method.SPENDS == "episodes" and count < inputs.samples]
-        generator = np.random.default_rng(derive(inputs.seed, f"control {place.law}"))
+        rows_at = [count for count in task.told if method.SPENDS == "episodes" and count < inputs.samples]
+        generator = np.random.default_rng(derive(inputs.seed, f"control {place.law} {settings}"))
         optimum = _optimum(place, settings.epsilon)
-        iterates = list(algorithm(place.mdp, settings, generator, sorted({*asked, *told})))
+        iterates = told(task.name, algorithm, place.mdp, settings, generator, sorted({*asked, *rows_at}))
         points = [_judged(place, optimum, iterate, settings.epsilon) for iterate in iterates]
+        if passed := set(rows_at) - {point.spent for point in points}:
+            sentence = f"settings.batch: rows after {min(passed):,} episodes are asked for, and no batch ends there"
+            raise InputError(f"task {task.name}: {sentence}")
         of_place = {**variant(settings), **named}
         taken = {**exact(place), "reference": _reference(settings.epsilon)}
         for point in points:
-            if point.spent in told:
+            if point.spent in rows_at:
                 rows += _standing(point, optimum, {**of_place, "episodes": point.spent}, taken)
         last = {**of_place, "episodes": points[-1].spent} if method.SPENDS == "episodes" else of_place
         rows += _standing(points[-1], optimum, last, taken)
@@ -74,7 +79,7 @@ def measure(task: Control, method: TabularMethod, settings: Any, inputs: Inputs)
         values = epsilon_soft_backup(iterates[-1].action_values, settings.epsilon)
         rows.append(Measured("state_values", place.table(values), "return", "higher", len(values), taken, of_place))
         rows += [
-            Measured(one.name, one.value, one.unit, "higher", 1, taken, {**of_place, **one.variant})
+            Measured(one.name, one.value, one.unit, "higher", 1, taken, of_place)
             for one in place.told(iterates[-1].action_values)
         ]
         if method.SPENDS == "sweeps" and (rate := _contraction(iterates, settings.epsilon)) is not None:
@@ -108,9 +113,7 @@ def _judged(place: Place, optimum: Optimum, iterate: Controlled, epsilon: float)
 
 
 def _share(point: Point, optimum: Optimum) -> float:
-    """0 acting evenly, 1 optimal; of a policy without a value, or where acting evenly has none, minus infinity or 1."""
-    if math.isinf(optimum.by_chance):
-        return 1 - point.regret / abs(optimum.returned)
+    """0 acting evenly, 1 optimal, minus infinity of a policy without a value; acting evenly has one in every place."""
     return 1 - point.regret / (optimum.returned - optimum.by_chance)
 
 
@@ -121,7 +124,7 @@ def _standing(point: Point, optimum: Optimum, named: dict[str, Value], taken: di
         Measured("regret", point.regret, "return", "lower", states, taken, named),
         Measured("return_share", _share(point, optimum), "share", "higher", states, taken, named),
         Measured("value_error", point.value_error, "return", "lower", states, taken, named),
-        Measured("wrong_actions", point.wrong, "states", "lower", states, taken, named),
+        Measured("wrong_actions", point.wrong, "states", "lower", states, {**taken, "judge": MASK}, named),
         Measured("wrong_actions_unmasked", point.wrong_at_all, "states", "lower", states, taken, named),
     ]
 
@@ -131,7 +134,7 @@ def _way(
 ) -> list[Measured]:
     """What it took; infinite, which a record keeps as no value, where it was not reached."""
     close = next((point.spent for point in points if _share(point, optimum) >= 0.99), math.inf)
-    optimal = next((point.improvements for point in points if point.wrong == 0), math.inf)
+    optimal = next((point.improvements for point in points if point.wrong_at_all == 0), math.inf)
     return [
         Measured(f"{spends}_to_1_percent", close, spends, "lower", len(points), taken, named),
         Measured("improvements_to_optimal", optimal, "improvements", "lower", len(points), taken, named),

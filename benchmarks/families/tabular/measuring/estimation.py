@@ -4,7 +4,8 @@ from typing import Any
 
 import numpy as np
 
-from benchmarks.families.tabular.measuring.chosen import checkpoints, chosen, variant
+from benchmarks.errors import InputError
+from benchmarks.families.tabular.measuring.chosen import checkpoints, chosen, told, variant
 from benchmarks.families.tabular.problems import Estimation
 from benchmarks.metrics.drawings import Drawn, Line, Lines, rounded
 from benchmarks.metrics.measured import Inputs, Measured, Value
@@ -13,25 +14,28 @@ from implementations.tabular.parts.mdp import Floats, evaluate_policy
 from implementations.tabular.parts.protocol import TabularMethod
 
 NORMAL_95 = 1.959963984540054  # two-sided 95 % quantile of the normal distribution
-MOMENT_LENGTHS = (1, 2, 5, 10, 20, 50, 100)
 DRAWN_RUNS = 10  # of estimates along episodes; the figures of the source show as many
 
 
 def measure(task: Estimation, method: TabularMethod, settings: Any, inputs: Inputs) -> Drawn:
     """Rows after the episodes that the task tells of: `mean_squared_error`, `bias` with its 95 % interval over runs,
-    `standard_deviation` and `worst_error`, the largest over runs; of ordinary importance sampling also the
-    `second_moment` of a return up to some lengths, where the task knows it.
+    `standard_deviation` and `worst_error`, the largest over runs. Raises InputError where nothing plays episodes.
     """
     algorithm = chosen(method.PREDICTION, settings, task.name)
+    if method.SPENDS != "episodes":
+        raise InputError(f"task {task.name}: settings.algorithm: {settings.algorithm} plays no episodes")
     place = task.place()
     policy = task.policy(place)
     first = int(place.mdp.start.argmax())
     true = float(evaluate_policy(place.mdp, policy)[first])
     asked = sorted({*checkpoints(task.told[-1], method.SPENDS), *task.told})
-    generator = np.random.default_rng(derive(inputs.seed, "estimation"))
+    generator = np.random.default_rng(derive(inputs.seed, f"estimation {settings}"))
     estimates = np.array(
         [
-            [iterate.values[first] for iterate in algorithm(place.mdp, policy, settings, generator, asked)]
+            [
+                iterate.values[first]
+                for iterate in told(task.name, algorithm, place.mdp, policy, settings, generator, asked)
+            ]
             for _ in range(inputs.samples)
         ]
     )  # (runs, checkpoints)
@@ -40,12 +44,6 @@ def measure(task: Estimation, method: TabularMethod, settings: Any, inputs: Inpu
     rows: list[Measured] = []
     for count in task.told:
         rows += _rows(estimates[:, asked.index(count)] - true, {**named, "episodes": count}, taken)
-    if task.second_moment is not None and settings.algorithm == "ordinary_importance_sampling":
-        law: dict[str, Value] = {"instances": place.law, "reference": "closed form"}
-        rows += [
-            Measured("second_moment", task.second_moment(n), "return^2", "lower", 1, law, {**named, "length": n})
-            for n in MOMENT_LENGTHS
-        ]
     return Drawn(rows, drawings=[_runs(estimates, asked, true), _squared(estimates - true, asked)])
 
 

@@ -4,44 +4,41 @@ from typing import Any
 
 import numpy as np
 
-from benchmarks.families.tabular.measuring.chosen import chosen
+from benchmarks.families.tabular.measuring.chosen import changed, chosen, told
 from benchmarks.families.tabular.problems import Exploration
 from benchmarks.metrics.drawings import Drawing, Drawn, Line, Lines, rounded
 from benchmarks.metrics.measured import Inputs, Measured, Value
 from benchmarks.seeds import derive
-from implementations.tabular.parts.mdp import epsilon_soft, greedy, solve, walk
 from implementations.tabular.parts.protocol import TabularMethod
 
 
 def measure(task: Exploration, method: TabularMethod, settings: Any, inputs: Inputs) -> Drawn:
-    """Rows of every epsilon: `visits_least`, `visits_most` and `visits_median` over the pairs, in `samples` steps from
-    the first state and action under the epsilon-soft version of the best policy.
+    """Rows of every epsilon: `visits_least`, `visits_most` and `visits_median` over the pairs, in the method's second
+    long episode, which follows the policy that the first one, acting evenly, has led to.
     """
-    chosen(method.CONTROL, settings, task.name)  # an algorithm that explores is what the task is about
+    algorithm = chosen(method.CONTROL, settings, task.name)
     place = task.place()
     mdp = place.mdp
-    best = greedy(solve(mdp)[1])
     rows: list[Measured] = []
     drawings: list[Drawing] = []
     lines = []
     for epsilon in task.epsilons:
         generator = np.random.default_rng(derive(inputs.seed, f"exploration {epsilon}"))
-        policy = epsilon_soft(best, epsilon)
-        episode = walk(mdp, policy, 0, inputs.samples, generator, action=0)
-        pairs = episode.states[0] * mdp.actions + episode.actions[0]
-        visits = np.bincount(pairs, minlength=mdp.states * mdp.actions)
+        asked = changed(task.name, settings, epsilon=epsilon, batch=1, average="all", visit="every")
+        first, second = told(task.name, algorithm, mdp, asked, generator, [1, 2])
+        visits = (second.visits - first.visits).ravel()
         named: dict[str, Value] = {"epsilon": epsilon}
-        taken: dict[str, Value] = {"instances": place.law, "samples": inputs.samples}
+        taken: dict[str, Value] = {"instances": place.law, "samples": int(visits.sum())}
         for name, count in (("least", visits.min()), ("median", np.median(visits)), ("most", visits.max())):
             # Evenness is wanted: many visits of the least visited pair, few of the most visited one.
             direction: Any = "lower" if name == "most" else "higher"
             rows.append(Measured(f"visits_{name}", float(count), "visits", direction, len(visits), taken, named))
         by_state = visits.reshape(mdp.states, mdp.actions).sum(1).astype(float)
         drawings += place.boards(
-            f"visits_{epsilon:g}".replace(".", "_"), f"visits, epsilon {epsilon:g}", by_state, policy
+            f"visits_{epsilon:g}".replace(".", "_"), f"visits, epsilon {epsilon:g}", by_state, first.policy
         )
         lines.append(Line(f"epsilon {epsilon:g}", rounded(range(1, len(visits) + 1)), rounded(np.sort(visits)[::-1])))
-    title = f"visits of the {len(visits)} pairs in {inputs.samples:,} steps, most visited first"
+    title = f"visits of the {len(visits)} pairs of an episode, most visited first"
     shown = [Line(one.label, one.x, [max(y, 0.5) for y in one.y]) for one in lines]  # 0 has no logarithm
     drawings.append(Lines("visits", title, "pair", "visits", shown, "y"))
     return Drawn(rows, drawings=drawings)

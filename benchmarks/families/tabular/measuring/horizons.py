@@ -1,13 +1,12 @@
 """Horizons: what the length of episodes does to the values and the policy found."""
 
 import math
-from dataclasses import replace
 from typing import Any
 
 import numpy as np
 
-from benchmarks.families.tabular.measuring.chosen import chosen, exact, variant
-from benchmarks.families.tabular.measuring.control import NEAR_TIE
+from benchmarks.families.tabular.measuring.chosen import changed, chosen, exact, told, variant
+from benchmarks.families.tabular.measuring.control import MASK, NEAR_TIE
 from benchmarks.families.tabular.problems import Horizons
 from benchmarks.metrics.drawings import Drawing, Drawn, Line, Lines, rounded
 from benchmarks.metrics.measured import Inputs, Measured, Value
@@ -30,7 +29,8 @@ def measure(task: Horizons, method: TabularMethod, settings: Any, inputs: Inputs
     errors, bounds, corners = [], [], {}
     for length in task.lengths:
         generator = np.random.default_rng(derive(inputs.seed, f"horizon {length}"))
-        *_, last = algorithm(place.mdp, replace(settings, episode_length=length), generator, [inputs.samples])
+        asked = changed(task.name, settings, episode_length=length)
+        *_, last = told(task.name, algorithm, place.mdp, asked, generator, [inputs.samples])
         values = last.action_values.max(1)
         lost = of_actions.max(1) - of_actions[np.arange(states), last.policy.argmax(1)]
         errors.append(float(np.abs(values - best).max()))
@@ -41,7 +41,15 @@ def measure(task: Horizons, method: TabularMethod, settings: Any, inputs: Inputs
             Measured("state_values", place.table(values), "return", "higher", states, taken, named),
             Measured("value_error", errors[-1], "return", "lower", states, taken, named),
             Measured("error_over_bound", errors[-1] / bounds[-1], "ratio", "lower", states, taken, named),
-            Measured("wrong_actions", int((lost >= NEAR_TIE).sum()), "states", "lower", states, taken, named),
+            Measured(
+                "wrong_actions",
+                int((lost >= NEAR_TIE).sum()),
+                "states",
+                "lower",
+                states,
+                {**taken, "judge": MASK},
+                named,
+            ),
             Measured("target_value", float(values[task.target]), "return", "higher", 1, taken, named),
             Measured("corner_value", corners[length], "return", "higher", 1, taken, named),
         ]

@@ -4,7 +4,7 @@ from typing import Any
 
 import numpy as np
 
-from benchmarks.families.tabular.measuring.chosen import checkpoints, chosen, exact, variant
+from benchmarks.families.tabular.measuring.chosen import checkpoints, chosen, exact, told, variant
 from benchmarks.families.tabular.problems import Prediction
 from benchmarks.metrics.drawings import Drawing, Drawn, Line, Lines, rounded
 from benchmarks.metrics.measured import Inputs, Measured, Value
@@ -24,16 +24,16 @@ def measure(task: Prediction, method: TabularMethod, settings: Any, inputs: Inpu
     place = task.place()
     policy, taken = task.policy(place), exact(place)
     true = evaluate_policy(place.mdp, policy)
-    told = [count for count in task.told if method.SPENDS == "episodes" and count < inputs.samples]
-    generator = np.random.default_rng(derive(inputs.seed, "prediction"))
-    asked = sorted({*checkpoints(inputs.samples, method.SPENDS), *told})
-    iterates = list(algorithm(place.mdp, policy, settings, generator, asked))
+    rows_at = [count for count in task.told if method.SPENDS == "episodes" and count < inputs.samples]
+    generator = np.random.default_rng(derive(inputs.seed, f"prediction {settings}"))
+    asked = sorted({*checkpoints(inputs.samples, method.SPENDS), *rows_at})
+    iterates = told(task.name, algorithm, place.mdp, policy, settings, generator, asked)
     living = np.flatnonzero(~place.mdp.terminal)
     surfaces = {"all": living, **place.surfaces}
     rows: list[Measured] = []
     drawings: list[Drawing] = []
     for iterate in iterates:
-        if iterate.spent not in told and iterate is not iterates[-1]:
+        if iterate.spent not in rows_at and iterate is not iterates[-1]:
             continue
         named = variant(settings) | ({"episodes": iterate.spent} if method.SPENDS == "episodes" else {})
         largest = float(np.abs(iterate.values - true)[living].max())

@@ -1,11 +1,10 @@
 """Softness: policies that explore with probability epsilon, the best of them and those made of the best policy."""
 
-from dataclasses import replace
 from typing import Any
 
 import numpy as np
 
-from benchmarks.families.tabular.measuring.chosen import chosen
+from benchmarks.families.tabular.measuring.chosen import changed, chosen, told
 from benchmarks.families.tabular.places import Place, on_grid
 from benchmarks.families.tabular.problems import Softness
 from benchmarks.metrics.drawings import Drawing, Drawn
@@ -29,8 +28,8 @@ def measure(task: Softness, method: TabularMethod, settings: Any, inputs: Inputs
         best = np.zeros((place.mdp.states, place.mdp.actions))
         for epsilon in (0.0, *task.epsilons):
             generator = np.random.default_rng(derive(inputs.seed, f"softness {wall} {epsilon}"))
-            asked = replace(settings, epsilon=epsilon)
-            *_, last = algorithm(place.mdp, asked, generator, [inputs.samples])
+            asked = changed(task.name, settings, epsilon=epsilon)
+            *_, last = told(task.name, algorithm, place.mdp, asked, generator, [inputs.samples])
             if epsilon == 0:
                 best = greedy(last.action_values)
                 continue
