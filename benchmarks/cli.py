@@ -65,6 +65,14 @@ def features(dataset: Annotated[str, typer.Argument(help="a data set that has be
 
 
 @app.command()
+def extractors(name: Annotated[str, typer.Argument(help="a fetched data set, or inception_v3_2015")]) -> None:
+    """Stage: train, or fetch, the network in whose features samples are compared, into extractors/."""
+    from benchmarks.stages import extractors as stage
+
+    stage.run(name)
+
+
+@app.command()
 def sources() -> None:
     """Stage: hash what the code of each method and stage means, into sources/."""
     from benchmarks.stages import sources as stage
@@ -79,6 +87,16 @@ def train(name: ProfileArgument, entry: EntryArgument, seed: int, off_profile: O
 
     with stage.noting_failure(name, entry, seed):
         stage.run(name, entry, seed, off_profile)
+
+
+@app.command()
+def pairs(name: ProfileArgument, entry: EntryArgument, seed: int, count: int, off_profile: OffProfile = False) -> None:
+    """Stage: record noises and what a trained entry makes of them, for entries that learn from these."""
+    from benchmarks.stages import pairs as stage
+    from benchmarks.stages.train import noting_failure
+
+    with noting_failure(name, entry, seed):
+        stage.run(name, entry, seed, count, off_profile)
 
 
 @app.command()

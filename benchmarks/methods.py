@@ -26,7 +26,7 @@ class Method:
 
     def settings_fields(self) -> list[str]:
         """Names of the fields of its `Settings`, read without importing it."""
-        for node in ast.parse(self.path.read_text()).body:
+        for node in _parsed(self.path).body:
             if isinstance(node, ast.ClassDef) and node.name == "Settings":
                 return [
                     item.target.id
@@ -34,6 +34,21 @@ class Method:
                     if isinstance(item, ast.AnnAssign) and isinstance(item.target, ast.Name)
                 ]
         return []
+
+    def trains(self) -> bool:
+        """Whether it defines a `loss`, read without importing it; one without samples what another has trained."""
+        return self._defines("loss")
+
+    def takes_pairs(self) -> bool:
+        """Whether it can also learn from pairs that a trained model of its own made, read without importing it."""
+        return self._defines("paired_loss")
+
+    def _defines(self, function: str) -> bool:
+        return any(isinstance(node, ast.FunctionDef) and node.name == function for node in _parsed(self.path).body)
+
+
+def _parsed(path: Path) -> ast.Module:
+    return ast.parse(path.read_text())
 
 
 def all_methods(root: Path = Path()) -> dict[str, Method]:

@@ -37,7 +37,7 @@ class Entry(Typed):
     validate_every: int | None = Field(default=None, ge=1)  # steps
     samples: int = Field(ge=1)  # drawn at evaluation
     timeout_minutes: float | None = Field(default=None, gt=0)  # of one training run
-    needs: list[Name] = []  # entries it starts from
+    needs: list[Name] = Field(default=[], max_length=1)  # the entry whose models it takes, or starts from
 
     @model_validator(mode="after")
     def _consistent(self) -> "Entry":
@@ -62,8 +62,8 @@ class Profile(Typed):
         return self.entries[entry].tier or self.tier
 
 
-class Evaluation(Typed):
-    """An entry to evaluate: an item of `evaluations.<family>` of params.yaml.
+class Item(Typed):
+    """What DVC's stages are told of an entry.
 
     `data` and `features` are what its stages depend on; of a task without a data set `NO_DATA`.
     """
@@ -75,10 +75,40 @@ class Evaluation(Typed):
     features: str
 
 
-class Run(Evaluation):
-    """An entry with one seed: an item of `runs.<family>` of params.yaml."""
+class Run(Item):
+    """An entry with one seed: an item of `runs.<family>` of params.yaml.
+
+    `start` and `pairs` are folders of the entry that it starts from; of one that starts afresh `NO_DATA`.
+    """
 
     seed: int
+    start: str
+    pairs: str
+
+
+class Recording(Typed):
+    """Pairs to make by a trained entry, with one seed: an item of `pairs.<family>` of params.yaml."""
+
+    profile: Name
+    entry: Name
+    method: Name
+    seed: int
+    count: int
+
+
+class Evaluation(Item):
+    """An entry to evaluate: an item of `evaluations.<family>` of params.yaml."""
+
+    extractor: str  # of a task that asks for none `NO_DATA`
+    models_of: Name  # the entry whose models are evaluated: itself, or the one that it needs
+    models_by: Name  # that entry's method
+
+
+class Extraction(Typed):
+    """A network to compare samples with: an item of `extractors` of params.yaml."""
+
+    extractor: Name
+    data: str  # what it is trained on; of one that is published `NO_DATA`
 
 
 class ComposedEntry(Typed):
@@ -103,6 +133,12 @@ class ComposedEntry(Typed):
         found = {name: value for name in STAGE_SETTINGS if isinstance(value := self.settings.get(name), int)}
         return found if len(found) == len(STAGE_SETTINGS) else None
 
+    def models_of(self, entry: str) -> str | None:
+        """The entry that trains what is evaluated as `entry`, which this is; None where nothing is trained."""
+        if self.budget() is not None:
+            return entry
+        return self.needs[0] if self.needs else None
+
 
 class ComposedFor(Typed):
     profile: Name
@@ -116,14 +152,27 @@ class Params(Typed):
     composed_for: ComposedFor
     hardware: Requirement
     datasets: list[Name]
+    extractors: dict[Name, Extraction]
     runs: dict[Name, dict[Name, Run]]
+    pairs: dict[Name, dict[Name, Recording]]
     evaluations: dict[Name, dict[Name, Evaluation]]
     entries: dict[Name, ComposedEntry]
+
+    def needed(self, entry: str) -> list[str]:
+        """The entry that it needs, the one that this needs, and so on."""
+        found: list[str] = []
+        for need in self.entries[entry].needs:
+            found += [need, *self.needed(need)]
+        return found
 
     def settings_hash(self, entry: str) -> str:
         """Identity of what decides an entry's numbers, seeds aside: settings, samples, task, hardware flags."""
         composed = self.entries[entry].model_dump(exclude={"seeds", "timeout_minutes"})
-        return digest({"entry": composed, "hardware": self.hardware.arithmetic()})
+        whole = {"entry": composed, "hardware": self.hardware.arithmetic()}
+        if needs := self.needed(entry):  # of those, what decides their models
+            told = {"method", "task_settings", "settings"}
+            whole["needs"] = {need: self.entries[need].model_dump(include=told) for need in needs}
+        return digest(whole)
 
 
 def names(root: Path = Path()) -> list[str]:
@@ -159,10 +208,20 @@ def _check(
     known_tasks = tasks(method.family)
     if entry.task not in known_tasks:
         raise input_error(path, f"{field}.task", entry.task, f"tasks of {method.family} are {', '.join(known_tasks)}")
-    trains = (root / "benchmarks/families" / method.family / "train.py").exists()
-    if trains != (entry.steps is not None):
-        needed = "steps and validate_every are needed" if trains else "nothing is trained, leave steps out"
-        raise input_error(path, f"{field}.steps", entry.steps, f"methods of {method.family}: {needed}")
+    family_trains = (root / "benchmarks/families" / method.family / "train.py").exists()
+    if not family_trains and (entry.steps is not None or entry.needs):
+        told = "nothing is trained, leave steps out, and needs"
+        raise input_error(path, f"{field}.steps", entry.steps, f"methods of {method.family}: {told}")
+    if family_trains and not method.trains() and (entry.steps is not None or not entry.needs):
+        told = f"{method.name} trains nothing: leave steps out, and name in needs the entry whose models it takes"
+        raise input_error(path, f"{field}.steps", entry.steps, told)
+    if family_trains and method.trains() and entry.steps is None and not entry.needs:
+        told = f"methods of {method.family}: steps and validate_every are needed, or needs"
+        raise input_error(path, f"{field}.steps", entry.steps, told)
+    from_pairs = entry.steps is not None and bool(entry.needs)
+    if from_pairs != (pairs_of(entry) is not None) or (from_pairs and not method.takes_pairs()):
+        told = "what is trained from the pairs of an entry names it in needs, and has settings.pairs; nothing else does"
+        raise input_error(path, f"{field}.needs", entry.needs, told)
     allowed = method.settings_fields()
     for setting in entry.settings:
         if setting not in allowed:
@@ -172,28 +231,75 @@ def _check(
     for need in entry.needs:
         if need not in entries:
             raise input_error(path, f"{field}.needs", need, f"entries of this profile are {', '.join(entries)}")
+        other = entries[need]
+        trainer = methods.get(other.method)
+        if other.steps is None or trainer is None or trainer.family != method.family:
+            raise input_error(path, f"{field}.needs", need, f"it must be trained, and of family {method.family}")
+        if other.task not in known_tasks or known_tasks[other.task].dataset != known_tasks[entry.task].dataset:
+            raise input_error(path, f"{field}.needs", need, f"its task must have the data set of {entry.task}")
+        if entry.steps is not None and other.method != entry.method:
+            raise input_error(path, f"{field}.needs", need, f"pairs are made by {entry.method}, not by {other.method}")
+        if field.removeprefix("entries.") in {need} | _needed_by(need, entries):
+            raise input_error(path, f"{field}.needs", need, "an entry cannot need itself")
+        if lacking := sorted(set(entry.seeds) - set(other.seeds)):
+            raise input_error(path, f"{field}.seeds", lacking[0], f"seeds of {need} are {other.seeds}")
+
+
+def pairs_of(entry: Entry | ComposedEntry) -> int | None:
+    """How many pairs an entry learns from."""
+    count = entry.settings.get("pairs")
+    return count if isinstance(count, int) else None
+
+
+def _needed_by(entry: str, entries: Mapping[str, Entry]) -> set[str]:
+    """What an entry needs, directly or not; ends on circles."""
+    found: set[str] = set()
+    waiting = [entry]
+    while waiting:
+        needs = set(entries[waiting.pop()].needs) & set(entries)
+        waiting += needs - found
+        found |= needs
+    return found
 
 
 def compose(profile: Profile, root: Path = Path()) -> Params:
     """The parameters of a profile: entries sorted, so that branches adding entries touch different lines."""
     methods = all_methods(root)
     runs: dict[str, dict[str, Run]] = {}
+    pairs: dict[str, dict[str, Recording]] = {}
     evaluations: dict[str, dict[str, Evaluation]] = {}
     datasets: set[str] = set()
+    extractors: set[str] = set()
     entries: dict[str, ComposedEntry] = {}
     for family in sorted({method.family for method in methods.values()}):
-        runs[family], evaluations[family] = {}, {}
+        runs[family], pairs[family], evaluations[family] = {}, {}, {}
     for name, entry in sorted(profile.entries.items()):
         family = methods[entry.method].family
-        dataset = tasks(family)[entry.task].dataset
-        if dataset is not None:
-            datasets.add(dataset)
+        task = tasks(family)[entry.task]
+        dataset, extractor = task.dataset, getattr(task, "extractor", None)
+        datasets |= {dataset} if dataset else set()
+        extractors |= {extractor} if extractor else set()
         where = {"profile": profile.profile, "entry": name, "method": entry.method}
         where |= {folder: f"{folder}/{dataset}" if dataset else NO_DATA for folder in ("data", "features")}
-        evaluations[family][f"{profile.profile}_{name}"] = Evaluation(**where)
+        models_of = name if entry.steps is not None or not entry.needs else entry.needs[0]
+        evaluations[family][f"{profile.profile}_{name}"] = Evaluation(
+            **where,
+            extractor=f"extractors/{extractor}" if extractor else NO_DATA,
+            models_of=models_of,
+            models_by=profile.entries[models_of].method,
+        )
         if entry.steps is not None:
             for seed in entry.seeds:
-                runs[family][f"{profile.profile}_{name}_s{seed}"] = Run(**where, seed=seed)
+                start = made = NO_DATA
+                if (count := pairs_of(entry)) is not None:
+                    need = entry.needs[0]
+                    start = f"runs/{profile.profile}/{need}/models/s{seed}"
+                    made = f"runs/{profile.profile}/{need}/pairs/n{count}_s{seed}"
+                    # Of entries that need the same pairs of one entry, the item is the same: they are made once.
+                    pairs[family][f"{profile.profile}_{need}_n{count}_s{seed}"] = Recording(
+                        profile=profile.profile, entry=need, method=entry.method, seed=seed, count=count
+                    )
+                runs[family][f"{profile.profile}_{name}_s{seed}"] = Run(**where, seed=seed, start=start, pairs=made)
         budget = {"steps": entry.steps, "validate_every": entry.validate_every} if entry.steps is not None else {}
         entries[name] = ComposedEntry(
             method=entry.method,
@@ -203,7 +309,7 @@ def compose(profile: Profile, root: Path = Path()) -> Params:
             samples=entry.samples,
             timeout_minutes=entry.timeout_minutes,
             needs=entry.needs,
-            task_settings=tasks(family)[entry.task].settings(),
+            task_settings=task.settings(),
             settings={**entry.settings, **budget},
         )
     params = Params(
@@ -211,7 +317,12 @@ def compose(profile: Profile, root: Path = Path()) -> Params:
         composed_for=ComposedFor(profile=profile.profile, hash=""),
         hardware=profile.hardware,
         datasets=sorted(datasets),
+        extractors={
+            name: Extraction(extractor=name, data=f"data/{name}" if name in datasets else NO_DATA)
+            for name in sorted(extractors)
+        },
         runs=runs,
+        pairs=pairs,
         evaluations=evaluations,
         entries=entries,
     )
@@ -264,13 +375,20 @@ def read_params_of(profile: str) -> Params:
 def modified_entries(params: Params, root: Path = Path()) -> set[str]:
     """Entries whose parameters are not those of the profile's file (edited by `dvc exp run -S`)."""
     composed = compose(read(params.profile, root), root)
-    return {
+    edited = {
         name
         for name in params.entries
         if name not in composed.entries
         or params.entries[name] != composed.entries[name]
         or params.hardware.arithmetic() != composed.hardware.arithmetic()
     }
+    return edited | {name for name in params.entries if edited & set(params.needed(name))}
+
+
+def needed_methods(params: Params, entry: str, root: Path = Path()) -> list[Method]:
+    """Methods of the entries that it needs, directly or not, whose code decides its numbers too."""
+    methods = all_methods(root)
+    return [methods[params.entries[need].method] for need in params.needed(entry)]
 
 
 def run_of(params: Params, entry: str) -> ComposedEntry:

@@ -62,7 +62,7 @@ def _check(params: Params, entry: str, record: EntryRecord, what: str) -> None:
     method = find_method(params.entries[entry].method)
     family = f"benchmarks/families/{method.family}/dvc.yaml"
     again = f"run: dvc repro -f -s {family}:evaluate@{params.profile}_{entry}"
-    if record.source != entry_source(method):
+    if record.source != entry_source(method, needed=profiles.needed_methods(params, entry)):
         raise InputError(f"{where} was made by other code than today's (edited while it ran?); {again}")
     if record.settings_hash != params.settings_hash(entry):
         raise InputError(f"{where} was made with other settings than params.yaml has; {again}")

@@ -12,10 +12,12 @@ from benchmarks.errors import InputError
 from benchmarks.judging.protocols import Measurement
 from benchmarks.methods import Method, find_method, tasks
 from benchmarks.metrics.drawings import Drawing, Drawn
-from benchmarks.metrics.measured import Evaluated, Inputs, Measured
+from benchmarks.metrics.given import Given, Trainer
+from benchmarks.metrics.measured import Evaluated, Measured
 from benchmarks.provenance import entry_source, training_source
 from benchmarks.receipts import Stopwatch, receipt
 from benchmarks.records import EntryReceipt, EntryRecord, Metric, Picture, RunRecord, Trained, flat, metric
+from benchmarks.stages.extractors import FOLDER as EXTRACTORS
 from benchmarks.stages.train import check_hardware, model_folder, receipt_file
 from benchmarks.typed_files import load as load_typed
 from benchmarks.typed_files import read_json, validate, write_json
@@ -30,8 +32,8 @@ def run(profile: str, entry: str, off_profile: bool, evals: Path = EVALS) -> Non
     composed = profiles.run_of(params, entry)
     method = find_method(composed.method)
     off = check_hardware(params.hardware, profile, off_profile)
-    trained = composed.budget() is not None
-    source = entry_source(method)
+    models_of = composed.models_of(entry)
+    source = entry_source(method, needed=profiles.needed_methods(params, entry))
     settings = profiles.typed_settings(method, composed.method_settings(), f"{profiles.PARAMS}: entries.{entry}")
     task = tasks(method.family)[composed.task]
     take = importlib.import_module(f"benchmarks.families.{method.family}.evaluate").evaluate
@@ -41,11 +43,15 @@ def run(profile: str, entry: str, off_profile: bool, evals: Path = EVALS) -> Non
     timings: dict[str, float] = {}
     for seed in composed.seeds:
         run_record = RunRecord(seed=seed, status="done")
-        if trained:
-            told = _trained(method, profile, entry, seed)
+        if models_of == entry:
+            told = trained(method, profile, entry, seed)
             run_record = RunRecord(seed=seed, status=told.status, reason=told.reason, curve=told.curve)
+        elif models_of is not None:
+            told = trained(find_method(params.entries[models_of].method), profile, models_of, seed)
+            reason = f"of {models_of}: {told.reason}" if told.reason else ""
+            run_record = RunRecord(seed=seed, status=told.status, reason=reason)
         if run_record.status == "done":
-            inputs = _inputs(params, entry, run_record, task.dataset)
+            inputs = _inputs(params, entry, run_record, task, Trainer(method.module(), settings))
             try:
                 taken: Evaluated = take(method.module(), settings, task, inputs)
             except ArithmeticError as error:  # of an adaptive solver that finds no step small enough
@@ -78,12 +84,12 @@ def run(profile: str, entry: str, off_profile: bool, evals: Path = EVALS) -> Non
     shutil.rmtree(target, ignore_errors=True)
     write_json(target / "record.json", record.model_dump())
     made = receipt("evaluate", None, stopwatch, params.hardware, [target / "record.json"], off, timings=timings)
-    stages = [read_json(receipt_file(profile, entry, seed)) for seed in composed.seeds] if trained else []
+    stages = [read_json(receipt_file(profile, entry, seed)) for seed in composed.seeds] if models_of == entry else []
     whole = EntryReceipt.model_validate({"profile": profile, "entry": entry, "stages": [*stages, made.model_dump()]})
     write_json(target / "receipt.json", whole.model_dump())
 
 
-def _trained(method: Method, profile: str, entry: str, seed: int) -> Trained:
+def trained(method: Method, profile: str, entry: str, seed: int) -> Trained:
     """How training went.
 
     Raises:
@@ -100,11 +106,23 @@ def _trained(method: Method, profile: str, entry: str, seed: int) -> Trained:
     return told
 
 
-def _inputs(params: profiles.Params, entry: str, run_record: RunRecord, dataset: str | None) -> Inputs:
+def _trainer(params: profiles.Params, entry: str) -> Trainer:
+    """Of a trained entry."""
+    composed = params.entries[entry]
+    method = find_method(composed.method)
+    where = f"{profiles.PARAMS}: entries.{entry}"
+    return Trainer(method.module(), profiles.typed_settings(method, composed.method_settings(), where))
+
+
+def _inputs(params: profiles.Params, entry: str, run_record: RunRecord, task: Any, trainer: Trainer) -> Given:
+    """`trainer` is the entry's own method."""
+    models_of = params.entries[entry].models_of(entry) or entry
+    dataset: str | None = task.dataset
+
     def weights() -> dict[str, Any]:
         import torch
 
-        file = model_folder(params.profile, entry, run_record.seed) / "model.pt"
+        file = model_folder(params.profile, models_of, run_record.seed) / "model.pt"
         if not file.is_file():
             raise InputError(f"{file}: no such file; entry {entry} has no weights")
         state: dict[str, Any] = torch.load(file, "cpu", weights_only=True)
@@ -115,7 +133,13 @@ def _inputs(params: profiles.Params, entry: str, run_record: RunRecord, dataset:
             raise InputError(f"entry {entry}: its task has no data set, so that there are no {folder}")
         return Path(folder) / dataset
 
-    return Inputs(
+    def extractor() -> Path:
+        name: str | None = getattr(task, "extractor", None)
+        if name is None or not (EXTRACTORS / name).is_dir():
+            raise InputError(f"entry {entry}: there is no extractor {EXTRACTORS / str(name)}; run: dvc repro")
+        return EXTRACTORS / name
+
+    return Given(
         seed=run_record.seed,
         samples=params.entries[entry].samples,
         arithmetic=params.hardware.arithmetic(),
@@ -123,6 +147,8 @@ def _inputs(params: profiles.Params, entry: str, run_record: RunRecord, dataset:
         features=lambda: read_json(of_dataset("features") / "pixels.json"),
         weights=weights,
         curve=lambda: [point.numbers() for point in run_record.curve],
+        trainer=trainer if models_of == entry else _trainer(params, models_of),
+        extractor=extractor,
     )
 
 

@@ -33,7 +33,8 @@ def stale_entries(profile: str, records: Sequence[EntryRecord], root: Path) -> s
         if params is None
         or record.entry not in params.entries
         or record.method not in methods
-        or record.source != entry_source(methods[record.method], root)
+        or record.source
+        != entry_source(methods[record.method], root, profiles.needed_methods(params, record.entry, root))
         or [run.seed for run in record.runs] != params.entries[record.entry].seeds
         or (not record.modified and record.settings_hash != params.settings_hash(record.entry))
     }

@@ -16,7 +16,7 @@ def wanted(root: Path = Path()) -> dict[Path, Path]:
         for stage in ("train", "evaluate"):
             if (path := family / f"{stage}.py").exists():
                 files[Path("stages") / f"{stage}_{family.name}.txt"] = path
-    for stage in ("features", "collect", "judge", "report"):
+    for stage in ("features", "extractors", "collect", "judge", "report"):
         if (path := root / f"benchmarks/stages/{stage}.py").exists():
             files[Path("stages") / f"{stage}.txt"] = path
     for path in sorted((root / "benchmarks/data").glob("*.py")):

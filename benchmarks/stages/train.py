@@ -90,6 +90,7 @@ def run(profile: str, entry: str, seed: int, off_profile: bool) -> None:
             f"at most the {len(images('train'))} training images of {task.dataset}"
         )
     source = training_source(method)
+    origin = _origin(params, entry, seed)
     identity = {
         "entry": composed.model_dump(include={"method", "task", "task_settings", "settings"}),
         "hardware": params.hardware.arithmetic(),
@@ -99,6 +100,7 @@ def run(profile: str, entry: str, seed: int, off_profile: bool) -> None:
         "data": {path.name: file_hash(path) for path in sorted((DATA / task.dataset).iterdir())}
         if task.dataset
         else {},
+        "origin": {str(path): file_hash(path) for path in _files_of(origin)},
     }
     train = importlib.import_module(f"benchmarks.families.{method.family}.train").train
     from benchmarks.torch_flags import TorchFlags
@@ -108,7 +110,9 @@ def run(profile: str, entry: str, seed: int, off_profile: bool) -> None:
 
     def fitted(steps: int, checkpoint: Any, report: Any, stop: Any) -> Any:
         given = (method.module(), settings, task, steps, budget["validate_every"], seed, flags, images)
-        return train(*given, checkpoint, report, stop)
+        if origin is None:
+            return train(*given, checkpoint, report, stop)
+        return train(*given, checkpoint, report, stop, _opened(*origin, settings.pairs))
 
     try:
         probes = [fitted(PROBE_STEPS, _Nowhere(), _ignore, bool) for _ in range(2)]
@@ -149,6 +153,31 @@ def run(profile: str, entry: str, seed: int, off_profile: bool) -> None:
     )
     write_json(receipt_file(profile, entry, seed), made.model_dump())
     checkpoint.done()
+
+
+def _origin(params: profiles.Params, entry: str, seed: int) -> tuple[Path, Path] | None:
+    """The weights file and the pairs folder that an entry starts from, of one that starts from another."""
+    run = params.runs[find_method(params.entries[entry].method).family][f"{params.profile}_{entry}_s{seed}"]
+    return None if run.pairs == profiles.NO_DATA else (Path(run.start) / "model.pt", Path(run.pairs))
+
+
+def _files_of(origin: tuple[Path, Path] | None) -> list[Path]:
+    if origin is None:
+        return []
+    weights, pairs = origin
+    for needed in (weights, pairs):
+        if not needed.exists():
+            raise InputError(f"{needed}: not there; run: dvc repro")
+    return [weights, *sorted(pairs.iterdir())]
+
+
+def _opened(weights: Path, pairs: Path, count: int) -> Any:
+    """An `Origin` of the diffusion family."""
+    import torch
+
+    from benchmarks.families.diffusion.pairs import Origin, read
+
+    return Origin(lambda: torch.load(weights, "cpu", weights_only=True), lambda split: read(pairs, count, split))
 
 
 def _images(dataset: str | None) -> Callable[[str], Any]:

@@ -89,7 +89,8 @@ def rerun_findings() -> list[str]:
     findings = []
     for entry in params.entries:
         committed = read_record(ENTRIES / params.profile / f"{entry}.json")
-        if committed.source != entry_source(find_method(committed.method)):
+        needed = profiles.needed_methods(params, entry)
+        if committed.source != entry_source(find_method(committed.method), needed=needed):
             findings.append(f"{entry}: made by other code than today's; run: dvc repro")
             continue
         with tempfile.TemporaryDirectory() as scratch:

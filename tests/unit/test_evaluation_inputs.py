@@ -7,17 +7,19 @@ from typing import Any
 import pytest
 
 from benchmarks.errors import InputError
-from benchmarks.metrics.measured import Inputs
+from benchmarks.metrics.given import Given, Trainer
 from benchmarks.records import CurvePoint, RunRecord
 from benchmarks.stages import evaluate
 
 POINT = CurvePoint(step=10, images=1000, train=2.5, valid=3.5, noted={"evaluations": 26.0})
 
 
-def inputs(dataset: str | None, curve: list[CurvePoint]) -> Inputs:
+def inputs(dataset: str | None, curve: list[CurvePoint]) -> Given:
     hardware = SimpleNamespace(arithmetic=dict)
-    params: Any = SimpleNamespace(profile="cpu", entries={"it": SimpleNamespace(samples=5)}, hardware=hardware)
-    return evaluate._inputs(params, "it", RunRecord(seed=3, status="done", curve=curve), dataset)
+    entry = SimpleNamespace(samples=5, models_of=lambda name: name)
+    params: Any = SimpleNamespace(profile="cpu", entries={"it": entry}, hardware=hardware)
+    record, task = RunRecord(seed=3, status="done", curve=curve), SimpleNamespace(dataset=dataset)
+    return evaluate._inputs(params, "it", record, task, Trainer(None, None))
 
 
 def test_a_task_without_a_data_set_fails_only_when_asked_for_data() -> None:
@@ -38,3 +40,9 @@ def test_weights_that_are_not_there_are_told(tmp_path: Path, monkeypatch: pytest
     monkeypatch.chdir(tmp_path)
     with pytest.raises(InputError, match=r"model\.pt: no such file; entry it has no weights"):
         inputs("digits", []).weights()
+
+
+def test_an_extractor_that_is_not_there_is_told(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    with pytest.raises(InputError, match=r"entry it: there is no extractor extractors/None; run: dvc repro"):
+        inputs("digits", []).extractor()

@@ -343,7 +343,7 @@ def test_an_entrys_hash_does_not_see_the_other_entries() -> None:
 
 # The pipeline files
 FAMILY_FILES = sorted((REPOSITORY / "benchmarks/families").glob("*/dvc.yaml"))
-OUTPUTS = {"runs", "evals", "data", "features", "sources", "results", "reports"}
+OUTPUTS = {"runs", "evals", "data", "features", "extractors", "sources", "results", "reports"}
 
 
 def stages(path: Path) -> dict[str, dict[str, Any]]:
@@ -365,24 +365,25 @@ def test_family_pipeline(path: Path) -> None:
     family = path.parent.name
     assert yaml.safe_load(path.read_text())["vars"] == ["../../../params.yaml"]
     found = stages(path)
-    assert set(found) <= {"train", "evaluate"}
+    assert set(found) <= {"train", "pairs", "evaluate"}
     assert "evaluate" in found
     assert ("train" in found) == (path.parent / "train.py").exists()
     for name, stage in found.items():
         assert NAME.fullmatch(name)
-        items = "runs" if name == "train" else "evaluations"
+        items = {"train": "runs", "pairs": "pairs", "evaluate": "evaluations"}[name]
         assert stage["foreach"] == f"${{{items}.{family}}}"
         assert stage["wdir"] == "../../.."
         assert (path.parent / stage["wdir"]).resolve() == REPOSITORY
-        wanted = "entries.${item.entry}.settings" if name == "train" else "entries.${item.entry}"
+        wanted = "entries.${item.entry}" if name == "evaluate" else "entries.${item.entry}.settings"
         assert wanted in stage["params"]
         arithmetic = composed(SMALL).hardware.arithmetic()
         assert {told for told in stage["params"] if told.startswith("hardware")} == {
             f"hardware.{f}" for f in arithmetic
         }
-        if name == "train":
+        if name != "evaluate":
             assert "entries.${item.entry}.task_settings" in stage["params"]
-        assert {"numerics.txt", "sources/${item.method}.txt", f"sources/stages/{name}_{family}.txt"} <= set(
+        code = "evaluate" if name == "evaluate" else "train"  # which holds what makes pairs
+        assert {"numerics.txt", "sources/${item.method}.txt", f"sources/stages/{code}_{family}.txt"} <= set(
             stage["deps"]
         )
         assert stage["cmd"].startswith(f"python -m benchmarks.cli {name} ${{item.profile}} ${{item.entry}}")

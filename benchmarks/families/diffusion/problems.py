@@ -1,0 +1,48 @@
+"""What a diffusion model can be asked to learn. Plain values: `claimbench list` reads them without importing torch."""
+
+from dataclasses import asdict, dataclass
+from math import prod
+
+
+@dataclass(frozen=True)
+class ImageGeneration:
+    """Samples like the images of a data set; its `levels` grey levels a channel lie evenly on [-1, 1], ends included.
+
+    A model that was trained on one task can be judged on another of the same data, by an entry that needs its entry.
+    """
+
+    name: str
+    dataset: str
+    shape: tuple[int, ...]  # (height, width) or (channels, height, width)
+    levels: int
+    extractor: str  # folder of extractors/ with the network whose features samples are compared in
+    evaluations: tuple[
+        int, ...
+    ]  # of the network for a sample; each sampler takes the most steps that do not exceed them
+    reference: tuple[str, ...] = ("train",)  # splits that samples are compared with, as one set
+    likelihood_images: int = 0  # test images, and as many of train, over which a likelihood or a bound is taken
+    dequantised: bool = False  # levels are spread over their bins, so that the data has a density
+
+    @property
+    def dimensions(self) -> int:
+        return prod(self.shape)
+
+    @property
+    def bin_width(self) -> float:
+        """On the scale of the data."""
+        return 2.0 / (self.levels - 1)
+
+    @property
+    def dequantisation(self) -> str:
+        """As a measurement states it."""
+        return f"level + u - 1/2, u uniform on [0, 1), on the scale where levels 0 and {self.levels - 1} are -1 and 1"
+
+    @property
+    def reference_name(self) -> str:
+        """As a measurement states it."""
+        return f"{self.dataset} {' and '.join(self.reference)}"
+
+    def settings(self) -> dict[str, object]:
+        """What of the task decides a number; part of an entry's parameters."""
+        told = {field: value for field, value in asdict(self).items() if field != "name"}
+        return {field: list(value) if isinstance(value, tuple) else value for field, value in told.items()}

@@ -1,0 +1,194 @@
+"""Entries that take the models of another: what profiles refuse, and what makes their numbers stale."""
+
+import copy
+import json
+import shutil
+from pathlib import Path
+from typing import Any
+
+import pytest
+import yaml
+
+from benchmarks import profiles
+from benchmarks.errors import InputError
+from benchmarks.methods import all_methods
+from benchmarks.profiles import NO_DATA, Params
+from benchmarks.provenance import entry_source
+
+REPOSITORY = Path(__file__).parents[2]
+TINY: dict[str, Any] = {
+    "profile": "tiny",
+    "tier": "short",
+    "hardware": {"device": "cpu", "memory_gib": 1, "threads": 1},
+    "entries": {
+        "trained": {
+            "method": "ddpm",
+            "task": "digits",
+            "seeds": [0, 1],
+            "settings": {"network": "mlp", "grey_levels": 17},
+            "steps": 10,
+            "validate_every": 5,
+            "samples": 10,
+        },
+        "taking": {"method": "ddim", "task": "digits_table", "seeds": [1], "needs": ["trained"], "samples": 10},
+    },
+}
+
+
+@pytest.fixture
+def root(tmp_path: Path) -> Path:
+    """The repository's code, with one profile."""
+    for package in ("implementations", "benchmarks"):
+        shutil.copytree(REPOSITORY / package, tmp_path / package, ignore=shutil.ignore_patterns("__pycache__"))
+    return tmp_path
+
+
+def composed(root: Path, **edits: dict[str, Any]) -> Params:
+    """Of TINY with fields of its entries replaced; None removes one."""
+    told, edits = copy.deepcopy(TINY), json.loads(json.dumps(edits))  # no part of one is a part of another
+    for entry, fields in edits.items():
+        whole = {**told["entries"].get(entry, {}), **fields}
+        told["entries"][entry] = {name: value for name, value in whole.items() if value is not None}
+    (root / "benchmarks/profiles/tiny.yaml").write_text(yaml.safe_dump(told))
+    return profiles.compose(profiles.read("tiny", root), root)
+
+
+def test_its_evaluation_depends_on_the_models_of_the_other(root: Path) -> None:
+    params = composed(root)
+    assert list(params.runs["diffusion"]) == ["tiny_trained_s0", "tiny_trained_s1"]
+    taking, trained = (params.evaluations["diffusion"][f"tiny_{name}"] for name in ("taking", "trained"))
+    assert (taking.method, taking.models_of, taking.models_by) == ("ddim", "trained", "ddpm")
+    assert (trained.models_of, trained.models_by) == ("trained", "ddpm")
+    assert taking.extractor == "extractors/digits"
+    assert {name: item.data for name, item in params.extractors.items()} == {"digits": "data/digits"}
+    assert params.entries["taking"].models_of("taking") == "trained"
+
+
+def test_entries_that_need_nothing_depend_on_themselves(root: Path) -> None:
+    container = {"method": "container", "task": "container", "seeds": [0], "samples": 1}
+    params = composed(root, container=container)
+    item = params.evaluations["puzzles"]["tiny_container"]
+    assert (item.models_of, item.models_by, item.extractor) == ("container", "container", NO_DATA)
+    assert params.entries["container"].models_of("container") is None
+
+
+STEPS = {"steps": 10, "validate_every": 5}
+
+
+@pytest.mark.parametrize(
+    ("edits", "told"),
+    [
+        ({"taking": {"needs": ["absent"]}}, "entries of this profile are"),
+        ({"taking": {"needs": ["taking"]}}, "it must be trained"),
+        ({"taking": {"needs": None}}, "ddim trains nothing: leave steps out"),
+        ({"taking": STEPS}, "ddim trains nothing: leave steps out"),
+        ({"trained": {"needs": ["taking"]}}, "an entry cannot need itself"),
+        ({"taking": {"method": "ddpm", "needs": None}}, "steps and validate_every are needed, or needs"),
+        ({"taking": {"seeds": [1, 2]}}, r"seeds of trained are \[0, 1\]"),
+        ({"taking": {"task": "mnist"}}, "its task must have the data set of mnist"),
+        (
+            {"taking": {"needs": ["flow"]}, "flow": {**TINY["entries"]["trained"], "method": "nice", "settings": {}}},
+            "it must be trained, and of family diffusion",
+        ),
+        (
+            {
+                "container": {
+                    "method": "container",
+                    "task": "container",
+                    "seeds": [0],
+                    "samples": 1,
+                    "needs": ["trained"],
+                }
+            },
+            "nothing is trained, leave steps out, and needs",
+        ),
+    ],
+)
+def test_needs_that_cannot_be_met_are_refused(root: Path, edits: dict[str, Any], told: str) -> None:
+    with pytest.raises(InputError, match=told):
+        composed(root, **edits)
+
+
+def test_a_method_that_trains_may_take_models_too(root: Path) -> None:
+    again = {"method": "ddpm", "task": "digits_table", "seeds": [0], "samples": 5, "needs": ["trained"]}
+    params = composed(root, again={**again, "settings": TINY["entries"]["trained"]["settings"]})
+    assert params.entries["again"].models_of("again") == "trained"
+    assert not [name for name in params.runs["diffusion"] if "again" in name]
+
+
+def test_its_settings_hash_sees_what_decides_the_models(root: Path) -> None:
+    before = composed(root)
+    for fields in ({"steps": 11}, {"settings": {"network": "mlp", "grey_levels": 17, "width": 8}}):
+        assert composed(root, trained=fields).settings_hash("taking") != before.settings_hash("taking")
+    for fields in ({"samples": 11}, {"seeds": [0, 1, 2]}, {"timeout_minutes": 3.0}):
+        assert composed(root, trained=fields).settings_hash("taking") == before.settings_hash("taking")
+
+
+def test_its_source_sees_the_code_of_the_other_method(root: Path) -> None:
+    params, methods = composed(root), all_methods(root)
+    assert [method.name for method in profiles.needed_methods(params, "taking", root)] == ["ddpm"]
+    assert profiles.needed_methods(params, "trained", root) == []
+    alone = entry_source(methods["ddim"], root)
+    assert entry_source(methods["ddim"], root, [methods["ddpm"]]) != alone
+    assert entry_source(methods["ddim"], root, []) == alone
+
+
+def test_it_is_modified_when_the_other_is(root: Path) -> None:
+    params = composed(root)
+    assert profiles.modified_entries(params, root) == set()
+    edited = params.entries["trained"].model_copy(
+        update={"settings": {**params.entries["trained"].settings, "width": 8}}
+    )
+    other = params.model_copy(update={"entries": {**params.entries, "trained": edited}})
+    assert profiles.modified_entries(other, root) == {"taking", "trained"}
+
+
+# What is trained from pairs
+
+
+REFLOW = {
+    "method": "rectified_flow",
+    "task": "digits",
+    "seeds": [1],
+    "steps": 10,
+    "validate_every": 5,
+    "samples": 10,
+}
+
+
+def reflows(root: Path, **edits: Any) -> Params:
+    first = {**REFLOW, "seeds": [0, 1], "settings": {"network": "mlp", "width": 8}}
+    learnt = {"network": "mlp", "width": 8, "reflows": 1, "pairs": 100}
+    second = {**REFLOW, "settings": learnt, "needs": ["first"], **edits}
+    third = {**REFLOW, "settings": {**learnt, "reflows": 2}, "needs": ["first"]}
+    return composed(root, first=first, second=second, third=third)
+
+
+def test_a_reflow_depends_on_weights_and_pairs_of_the_first_flow_made_once(root: Path) -> None:
+    params = reflows(root)
+    run = params.runs["diffusion"]["tiny_second_s1"]
+    assert (run.start, run.pairs) == ("runs/tiny/first/models/s1", "runs/tiny/first/pairs/n100_s1")
+    assert list(params.pairs["diffusion"]) == ["tiny_first_n100_s1"]  # shared by both that learn from it
+    alone = params.runs["diffusion"]["tiny_first_s0"]
+    assert (alone.start, alone.pairs) == (NO_DATA, NO_DATA)
+
+
+def test_settings_of_the_first_flow_are_part_of_a_reflows_identity(root: Path) -> None:
+    before = reflows(root).settings_hash("second")
+    edited = reflows(root)
+    edited.entries["first"].settings["width"] = 9
+    assert edited.settings_hash("second") != before
+
+
+@pytest.mark.parametrize(
+    ("edits", "told"),
+    [
+        ({"needs": None}, "names it in needs, and has settings.pairs"),
+        ({"settings": {"network": "mlp", "reflows": 1}}, "names it in needs, and has settings.pairs"),
+        ({"needs": ["second"]}, "an entry cannot need itself"),
+        ({"needs": ["trained"], "seeds": [0]}, "pairs are made by rectified_flow, not by ddpm"),
+    ],
+)
+def test_pairs_that_cannot_be_made_are_refused(root: Path, edits: dict[str, Any], told: str) -> None:
+    with pytest.raises(InputError, match=told):
+        reflows(root, **edits)
