@@ -1,7 +1,7 @@
 """Denoisers known in closed form: E[x_0 | x] for x = a x_0 + n eps with eps standard normal, to hold samplers against.
 
 Each maps (x, a, n), with a and n of shape () or (batch,), neither negative nor both 0, to the shape of x. They hold
-with n = 0, where x is a x_0, and with a = 0, where x tells nothing.
+with n = 0, where x is a x_0 (for covariances of full rank), and with a = 0, where x tells nothing.
 """
 
 import torch

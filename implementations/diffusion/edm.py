@@ -37,7 +37,7 @@ CHURN = Churn(30.0, 0.01, 1.0, 1.007)  # table 5, CIFAR-10 VP (as third-party co
 
 @dataclass(frozen=True)
 class Settings:
-    """Defaults are those of the paper's unconditional CIFAR-10 model, config E with VP's network."""
+    """Defaults are those of the paper's unconditional CIFAR-10 model, config E with VP's network, without its flips."""
 
     network: Network = "ddpmpp_cifar10"  # appendix F; author code, arch
     width: int = 128  # author code, channels; for `mlp` hidden units

@@ -37,7 +37,7 @@ NEAREST = 1e-5  # time at which `rk45` ends, one step of the line from the data;
 
 @dataclass(frozen=True)
 class Settings:
-    """Defaults are those of the paper's 1-rectified flow of CIFAR-10, but for `network` and `flips`."""
+    """Defaults are those of the paper's 1-rectified flow of CIFAR-10, but for `network`, `flips`, `ema_half_life`."""
 
     network: Network = "ddpmpp_cifar10"  # appendix; author code: DDPM++ of four levels, 1, 2, 2, 2 (this has three)
     width: int = 128  # author code, nf, channels; for `mlp` hidden units

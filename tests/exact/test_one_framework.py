@@ -16,7 +16,13 @@ from implementations.diffusion.parts import samplers
 from implementations.diffusion.parts.backbones import Backbone
 from implementations.diffusion.parts.grids import at_times, karras, uniform_time
 from implementations.diffusion.parts.parameterisations import Denoiser, Parameterisation
-from implementations.diffusion.parts.paths import Path, linear, variance_exploding, variance_preserving
+from implementations.diffusion.parts.paths import (
+    Path,
+    linear,
+    sub_variance_preserving,
+    variance_exploding,
+    variance_preserving,
+)
 from implementations.diffusion.parts.paths import ddpm as table_of
 from tests.exact.cases_ddpm import mixture_model
 from tests.exact.noisy_networks import generator, normal
@@ -117,7 +123,7 @@ def test_one_ode_in_every_clock():
     """From one point to another, solved in the time of each path: the paths' fields are one field, rescaled."""
     sigma, noise = torch.tensor([50.0, 0.05], dtype=torch.float64), normal(6, 2, seed=3)
     ends = []
-    for path in (linear(), VP, variance_exploding(0.02, 100.0), flow_matching.path_of(flow_matching.Settings())[0]):
+    for path in (linear(), VP, sub_variance_preserving(), variance_exploding(0.02, 100.0)):
         start, end = path.time_of(sigma).tolist()
         rows = at_times(path, path.time_of(sigma))
         solver = Solver("dopri5", tolerance=1e-10)
