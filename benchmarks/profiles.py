@@ -22,6 +22,7 @@ Tier = Literal["smoke", "short", "paper"]
 Seed = Annotated[int, Field(ge=0, lt=2**31)]
 
 STAGE_SETTINGS = ("steps", "validate_every")
+FEWEST_PAIRS = 10
 NO_DATA = "numerics.txt"  # a dependency that every stage has anyway: DVC's templates cannot leave one out
 
 
@@ -222,6 +223,9 @@ def _check(
     if from_pairs != (pairs_of(entry) is not None) or (from_pairs and not method.takes_pairs()):
         told = "what is trained from the pairs of an entry names it in needs, and has settings.pairs; nothing else does"
         raise input_error(path, f"{field}.needs", entry.needs, told)
+    if (count := entry.settings.get("pairs")) is not None and (type(count) is not int or count < FEWEST_PAIRS):
+        told = f"a whole number, at least {FEWEST_PAIRS}, so that some are left to validate with"
+        raise input_error(path, f"{field}.settings.pairs", count, told)
     allowed = method.settings_fields()
     for setting in entry.settings:
         if setting not in allowed:
@@ -239,6 +243,10 @@ def _check(
             raise input_error(path, f"{field}.needs", need, f"its task must have the data set of {entry.task}")
         if entry.steps is not None and other.method != entry.method:
             raise input_error(path, f"{field}.needs", need, f"pairs are made by {entry.method}, not by {other.method}")
+        for setting in ("network", "width") if entry.steps is not None else ():
+            if entry.settings.get(setting) != other.settings.get(setting):
+                told = f"must be that of {need}, whose weights it starts from"
+                raise input_error(path, f"{field}.settings.{setting}", entry.settings.get(setting), told)
         if field.removeprefix("entries.") in {need} | _needed_by(need, entries):
             raise input_error(path, f"{field}.needs", need, "an entry cannot need itself")
         if lacking := sorted(set(entry.seeds) - set(other.seeds)):

@@ -58,6 +58,8 @@ def run(profile: str, entry: str, off_profile: bool, evals: Path = EVALS) -> Non
                 told_why = {"status": "diverged", "reason": f"in evaluation: {error}"}
                 runs.append(run_record.model_copy(update=told_why))
                 continue
+            except ValueError as error:  # of the method or a metric, for what the entry asks of it
+                raise InputError(f"{profiles.PARAMS}: entries.{entry}: {error}") from error
             run_record = run_record.model_copy(update={"metrics": [_metric(row) for row in taken.rows]})
             timings |= {f"{name} s{seed}": seconds for name, seconds in taken.timings.items()}
             if pictures is None:

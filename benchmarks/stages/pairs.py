@@ -10,6 +10,7 @@ from benchmarks import profiles
 from benchmarks.errors import CheckFailed
 from benchmarks.methods import find_method, tasks
 from benchmarks.progress import Progress
+from benchmarks.seeds import derive
 from benchmarks.stages.evaluate import trained
 from benchmarks.stages.train import RUNS, check_hardware, model_folder
 
@@ -46,6 +47,8 @@ def run(profile: str, entry: str, seed: int, count: int, off_profile: bool) -> N
         def report(done: int) -> None:
             progress.step(-(-done // BATCH), 0.0, 0.0)
 
-        make(method.module(), settings, task, weights, seed, count, flags, partial, report)
+        # A flow that learned from pairs itself makes its own of noises that it has not learned from.
+        own = derive(seed, entry) if settings.pairs else seed
+        make(method.module(), settings, task, weights, own, count, flags, partial, report)
     shutil.rmtree(folder, ignore_errors=True)
     partial.rename(folder)

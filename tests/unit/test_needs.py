@@ -186,6 +186,9 @@ def test_settings_of_the_first_flow_are_part_of_a_reflows_identity(root: Path) -
         ({"needs": None}, "names it in needs, and has settings.pairs"),
         ({"settings": {"network": "mlp", "reflows": 1}}, "names it in needs, and has settings.pairs"),
         ({"needs": ["second"]}, "an entry cannot need itself"),
+        ({"settings": {"network": "mlp", "width": 8, "reflows": 1, "pairs": -5}}, "pairs: found -5; a whole number"),
+        ({"settings": {"network": "mlp", "width": 8, "reflows": 1, "pairs": 9}}, "pairs: found 9; a whole number"),
+        ({"settings": {"network": "mlp", "width": 9, "reflows": 1, "pairs": 100}}, "width: found 9; must be that of"),
         ({"needs": ["trained"], "seeds": [0]}, "pairs are made by rectified_flow, not by ddpm"),
     ],
 )
