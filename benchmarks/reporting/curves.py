@@ -19,6 +19,7 @@ if TYPE_CHECKING:
 
 TRAIN, VALID, BAD = "#4c8fc4", "#e07b22", "#c8372d"
 LINES = ("#2f7fc1", "#e07b22", "#2a9d6f", "#b565a7", "#8c7a2b", "#c8372d")
+STROKES = ("-", "--", ":", "-.")
 MOST_POINTS = 100  # of a curve; more cannot be seen and would swell the page
 
 
@@ -160,19 +161,19 @@ def _trend(task: str, metric: str, field: str, lines: dict[str, list[Row]]) -> F
             means = [interval.mean for interval in found]
             reach = [i.high - i.mean if i.n > 1 else 0.0 for i in found]  # one seed shows no interval
             style: dict[str, Any] = {"color": LINES[place % len(LINES)], "marker": "o", "markersize": 3, "capsize": 2}
+            style["linestyle"] = STROKES[place // len(LINES) % len(STROKES)]  # so that twenty lines differ
             axes.errorbar([float(row.variant[field]) for row in line], means, reach, linewidth=1.1, label=name, **style)
         axes.set(xlabel=field, ylabel=metric if unit == metric else f"{metric} ({unit})", title=title)
         for axis in (axes.xaxis, axes.yaxis):
             axis.set_major_formatter(lambda value, _: _thousands(value))
-        axes.legend(loc="upper center", bbox_to_anchor=(0.5, -0.2))  # names of rows are long
+        axes.figure.legend(loc="outside lower left")  # names of rows are long
 
     ends = "; ".join(
         f"{name}: from {student_t(line[0].values).mean:.4g} to {student_t(line[-1].values).mean:.4g}"
         for name, line in lines.items()
     )
-    return drawn(
-        f"trend_{task}_{metric}_{field}", title, f"{title}, means and 95 % intervals over seeds. {ends}.", draw
-    )
+    alt = f"{title}, means and 95 % intervals over seeds. {ends}."
+    return drawn(f"trend_{task}_{metric}_{field}", title, alt, draw, (5.6, 2.9 + 0.2 * len(lines)))
 
 
 def _thousands(value: float) -> str:
