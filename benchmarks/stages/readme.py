@@ -19,6 +19,7 @@ END = "<!-- end of results -->"
 OTHERWISE = ("contradicted", "fails", "better", "worse")
 NUMBER = re.compile(r" -?[\d.][\de.+-]*$")  # at the end of a part of a variant, such as n 64
 MOST_BEST = 20  # rows of first places
+MOST_SHARING = 3  # rows in the first place; a board on which more share it has no winner to tell of
 
 
 def run(root: Path = Path()) -> None:
@@ -71,8 +72,8 @@ def block(root: Path = Path()) -> str:
         rest = f"; the first {MOST_BEST} rows, {more} more are in the [reports](reports/README.md)" if more > 0 else ""
         parts += [
             "Best of each leaderboard of judged metrics on which methods compete and the seeds tell some apart (those "
-            "that share the first place are not told apart; of a metric taken at many values of a number, such as n, "
-            f"the last is shown{rest}):\n",
+            f"that share the first place are not told apart, at most {MOST_SHARING}; of a metric taken at many values of "
+            f"a number, such as n, the last is shown{rest}):\n",
             markdown.table(replace(best, rows=best.rows[:MOST_BEST]).without_empty("marks")),
         ]
     return "\n" + "\n".join(parts) + "\n"
@@ -142,18 +143,18 @@ def _not_held(shown: list[Results]) -> Table:
 
 
 def _best(shown: list[Results]) -> Table:
-    """First places of the boards that `_contested` picks."""
+    """First places of the boards that `_contested` picks, where few share them."""
     rows = []
     for results in shown:
         for ranked in _contested(results):
             board = boards.leaderboard(results, ranked)
             column = board.columns[3]
             heading = f"{board.title}{column.heading[-2:] if column.better else ''}"
-            for row in board.rows:
-                if row[0].value == 1:
-                    marks = row[5] if len(row) > 5 else Cell("")
-                    entry = Cell(numbers.shortened(f"{row[1].text} / {row[2].text}"))
-                    rows.append((Cell(results.profile), Cell(heading), entry, Cell(row[3].text), marks))
+            first = [row for row in board.rows if row[0].value == 1]
+            for row in first if len(first) <= MOST_SHARING else ():
+                marks = row[5] if len(row) > 5 else Cell("")
+                entry = Cell(numbers.shortened(f"{row[1].text} / {row[2].text}"))
+                rows.append((Cell(results.profile), Cell(heading), entry, Cell(row[3].text), marks))
     columns = (
         Column("profile"),
         Column("task: metric"),
