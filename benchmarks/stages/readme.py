@@ -72,8 +72,8 @@ def block(root: Path = Path()) -> str:
         rest = f"; the first {MOST_BEST} rows, {more} more are in the [reports](reports/README.md)" if more > 0 else ""
         parts += [
             "Best of each leaderboard of judged metrics on which methods compete and the seeds tell some apart (those "
-            f"that share the first place are not told apart, at most {MOST_SHARING}; of a metric taken at many values of "
-            f"a number, such as n, the last is shown{rest}):\n",
+            f"that share the first place, {MOST_SHARING} at most, are not told apart; of a metric taken at many values "
+            f"of a number, such as n, the last is shown{rest}):\n",
             markdown.table(replace(best, rows=best.rows[:MOST_BEST]).without_empty("marks")),
         ]
     return "\n" + "\n".join(parts) + "\n"

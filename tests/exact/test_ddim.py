@@ -11,7 +11,7 @@ from implementations.diffusion import ddim, ddpm
 from implementations.diffusion.ddim import Settings
 from implementations.diffusion.parts.paths import linear_betas
 from implementations.diffusion.parts.samplers import Streams
-from tests.exact.cases_ddpm import Impulses, mixture, mixture_model, normal_model, root, small_model, squares
+from tests.exact.ddpm_cases import Impulses, mixture, mixture_model, normal_model, root, small_model, squares
 from tests.exact.noisy_networks import generator, normal
 
 ROUNDING = 1e-12  # float64, tens of steps on values of order 1

@@ -14,7 +14,7 @@ from implementations.diffusion.parts.backbones import backbone
 from implementations.diffusion.parts.parameterisations import Denoiser
 from implementations.diffusion.parts.paths import ddpm as table
 from implementations.diffusion.parts.samplers import Streams, chain_variances
-from tests.exact.cases_ddpm import (
+from tests.exact.ddpm_cases import (
     Exact,
     Impulses,
     mixture,

@@ -10,7 +10,7 @@ from torch import Tensor
 from implementations.diffusion import edm
 from implementations.diffusion.edm import Settings, build, learning_rate_factor, loss, noise_levels, optimiser
 from implementations.diffusion.parts.samplers import Streams
-from tests.exact.cases_ddpm import Exact, Impulses, mixture_model, normal_model
+from tests.exact.ddpm_cases import Exact, Impulses, mixture_model, normal_model
 from tests.exact.noisy_networks import generator, moved, normal, size
 
 ROUNDING = 1e-12  # float64, some tens of operations on values of about 1

@@ -26,7 +26,7 @@ from implementations.diffusion.parts import parameterisations
 from implementations.diffusion.parts.parameterisations import Denoiser, velocity_of
 from implementations.diffusion.parts.paths import linear, variance_preserving
 from implementations.diffusion.parts.samplers import Streams
-from tests.exact.cases_ddpm import Exact, mixture, mixture_model, normal_model
+from tests.exact.ddpm_cases import Exact, mixture, mixture_model, normal_model
 from tests.exact.noisy_networks import generator, moved, normal
 
 ROUNDING = 1e-12  # float64, some tens of operations on values of about 1

@@ -24,7 +24,7 @@ from implementations.diffusion.parts.paths import (
     variance_preserving,
 )
 from implementations.diffusion.parts.paths import ddpm as table_of
-from tests.exact.cases_ddpm import mixture_model
+from tests.exact.ddpm_cases import mixture_model
 from tests.exact.noisy_networks import generator, normal
 
 SAME = 1e-12  # float64, a thousand steps at most of a few operations on values of about 1

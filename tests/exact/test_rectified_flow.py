@@ -25,7 +25,7 @@ from implementations.diffusion.rectified_flow import (
     rk45,
     straightness,
 )
-from tests.exact.cases_ddpm import Exact, mixture
+from tests.exact.ddpm_cases import Exact, mixture
 from tests.exact.denoising_cases import close, gaussian_denoiser, generator, mixture_denoiser, normal
 from tests.exact.noisy_networks import moved
 

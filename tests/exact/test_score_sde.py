@@ -16,7 +16,7 @@ from implementations.diffusion.parts.likelihood import standard_normal
 from implementations.diffusion.parts.parameterisations import Denoiser, score_of
 from implementations.diffusion.parts.samplers import Streams
 from implementations.diffusion.score_sde import Settings, build, learning_rate_factor, log_likelihood, loss, path_of
-from tests.exact.cases_ddpm import Exact, Impulses, mixture, mixture_model, normal_model
+from tests.exact.ddpm_cases import Exact, Impulses, mixture, mixture_model, normal_model
 from tests.exact.noisy_networks import generator, moved, normal
 
 SMALL = {"network": "mlp", "width": 16, "dropout": 0.0}
