@@ -219,6 +219,9 @@ def _check(
     if family_trains and method.trains() and entry.steps is None and not entry.needs:
         told = f"methods of {method.family}: steps and validate_every are needed, or needs"
         raise input_error(path, f"{field}.steps", entry.steps, told)
+    for need in entry.needs:
+        if need not in entries:
+            raise input_error(path, f"{field}.needs", need, f"entries of this profile are {', '.join(entries)}")
     from_pairs = entry.steps is not None and bool(entry.needs)
     if from_pairs != (pairs_of(entry) is not None) or (from_pairs and not method.takes_pairs()):
         told = "what is trained from the pairs of an entry names it in needs, and has settings.pairs; nothing else does"
@@ -233,8 +236,6 @@ def _check(
                 path, f"{field}.settings.{setting}", setting, f"settings of {method.name}: {', '.join(allowed)}"
             )
     for need in entry.needs:
-        if need not in entries:
-            raise input_error(path, f"{field}.needs", need, f"entries of this profile are {', '.join(entries)}")
         other = entries[need]
         trainer = methods.get(other.method)
         if other.steps is None or trainer is None or trainer.family != method.family:
