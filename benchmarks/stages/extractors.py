@@ -44,6 +44,8 @@ def _train(name: str, folder: Path) -> str:
     from benchmarks.torch_flags import TorchFlags
 
     found = dataset.find(name)
+    if not isinstance(found, dataset.Dataset):
+        raise InputError(f"extractor {name}: no small classifier is made for texts")
     fitting = [
         settings
         for settings in (small_classifier.DIGITS, small_classifier.MNIST)

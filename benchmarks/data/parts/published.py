@@ -1,4 +1,4 @@
-"""How a data set is published: which files lie together in a folder, their MD5 sums, and how they become arrays."""
+"""How a data set is published: which files lie together in a folder, their MD5 sums, how they become content."""
 
 import hashlib
 from collections.abc import Callable, Mapping
@@ -13,6 +13,7 @@ from benchmarks.data.parts import idx
 from benchmarks.errors import input_error
 
 Arrays = dict[str, npt.NDArray[Any]]
+Contents = dict[str, Any]  # arrays by `<split>_images` and `<split>_labels`, or lists of records by `<split>`
 
 
 class Format(Protocol):
@@ -22,8 +23,8 @@ class Format(Protocol):
     def names(self) -> str:
         """The files in words, for messages."""
 
-    def read(self, folder: Path) -> Arrays | None:
-        """The arrays in `folder` as published, or None when not all files are there.
+    def read(self, folder: Path) -> Contents | None:
+        """The content in `folder` as published, or None when not all files are there.
 
         Raises InputError, naming the file, when one of them is damaged.
         """
@@ -50,14 +51,14 @@ class Files:
     """Files of any form, directly in a folder or in the `folder` below it that their archive unpacks to."""
 
     md5: Mapping[str, str | None]  # by file name, as the publisher or torchvision states it; None: nobody does
-    decode: Callable[[Path], Arrays]  # of the folder in which all of them lie
+    decode: Callable[[Path], Contents]  # of the folder in which all of them lie
     folder: str = "."
 
     @property
     def names(self) -> str:
         return ", ".join(self.md5)
 
-    def read(self, folder: Path) -> Arrays | None:
+    def read(self, folder: Path) -> Contents | None:
         for place in (folder / self.folder, folder):
             if all((place / name).is_file() for name in self.md5):
                 self._check(place)

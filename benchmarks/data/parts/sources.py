@@ -1,9 +1,10 @@
 """Where a data set can come from: a local folder, torchvision, an npm package, a Debian package, scikit-learn.
 
 Each kind has a `name` for messages and `read(workdir)`, which may fill the empty folder `workdir` and returns arrays
-keyed `<split>_images` and `<split>_labels`. A source gives the splits as they are published; one that gives no
-`valid` leaves cutting it off `train` to `dataset.fetch`. The MD5 of published files is checked by their format
-(`published.Files`), the SHA-256 of arrays by `dataset.fetch`, for all sources.
+keyed `<split>_images` and `<split>_labels`, or lists of records keyed `<split>`. A source gives the splits as they are
+published; one that gives no `valid` leaves cutting it off `train` to `fetching.fetch`. The MD5 of published files is
+checked by their format (`published.Files`), the SHA-256 of the content by `fetching.fetch`, for all sources. Sources of
+texts that are Python packages: `packages.py`.
 """
 
 import os
@@ -19,7 +20,7 @@ from typing import Protocol
 
 import numpy as np
 
-from benchmarks.data.parts.published import IDX, Arrays, Format
+from benchmarks.data.parts.published import IDX, Arrays, Contents, Format
 
 FOLDER_VARIABLE = "CLAIMBENCH_DATA"
 DOWNLOAD_SECONDS = 600.0  # for a download of up to 31 MB, which is 50 kB/s
@@ -31,14 +32,14 @@ class SourceUnavailable(Exception):
 
 
 class Source(Protocol):
-    """What `dataset.fetch` asks of a source."""
+    """What `fetching.fetch` asks of a source."""
 
     @property
     def name(self) -> str:
         """The source in a few words, for messages and the record of where the data came from."""
 
-    def read(self, workdir: Path) -> Arrays:
-        """The arrays as published; raises SourceUnavailable, InputError or OSError."""
+    def read(self, workdir: Path) -> Contents:
+        """The content as published; raises SourceUnavailable, InputError or OSError."""
 
 
 @dataclass(frozen=True)
@@ -57,16 +58,16 @@ class LocalFolder:
         """The files that would do, in words."""
         return ", or ".join(form.names for form in self.formats)
 
-    def read(self, workdir: Path) -> Arrays:
+    def read(self, workdir: Path) -> Contents:
         setting = os.environ.get(FOLDER_VARIABLE, "")
         if not setting:
             raise SourceUnavailable(f"{FOLDER_VARIABLE} is not set")
         root = Path(setting).expanduser()
         for form in self.formats:
             for folder in (root / self.dataset, root):
-                arrays = form.read(folder)
-                if arrays is not None:
-                    return arrays
+                contents = form.read(folder)
+                if contents is not None:
+                    return contents
         raise SourceUnavailable(f"neither {root / self.dataset} nor {root} holds the published files")
 
 
@@ -95,9 +96,9 @@ class Torchvision:
 
     def read(self, workdir: Path) -> Arrays:
         command = [sys.executable, "-c", self._SCRIPT, self.dataset, str(SILENCE_SECONDS), *self.splits]
-        _run(command, workdir, DOWNLOAD_SECONDS * max(1.0, self.megabytes / 31.0))
+        run_client(command, workdir, DOWNLOAD_SECONDS * max(1.0, self.megabytes / 31.0))
         below = workdir / self.dataset / "raw"
-        return _read(self.form, below if below.is_dir() else workdir)
+        return read_as(self.form, below if below.is_dir() else workdir)
 
 
 @dataclass(frozen=True)
@@ -118,13 +119,13 @@ class NpmPackage:
             "--fetch-retry-mintimeout=1000",
             f"--fetch-timeout={SILENCE_SECONDS * 1000:.0f}",
         ]
-        _run(["npm", "pack", self.spec, "--ignore-scripts", "--loglevel=error", *patience], workdir)
+        run_client(["npm", "pack", self.spec, "--ignore-scripts", "--loglevel=error", *patience], workdir)
         try:
             with tarfile.open(_only(workdir, "*.tgz")) as archive:
                 archive.extractall(workdir / "unpacked", filter="data")
         except (tarfile.TarError, EOFError) as error:
             raise SourceUnavailable(f"the package is not a whole archive ({error})") from error
-        return _read(IDX, workdir / "unpacked" / self.folder)
+        return read_as(IDX, workdir / "unpacked" / self.folder)
 
 
 @dataclass(frozen=True)
@@ -140,9 +141,9 @@ class DebianPackage:
 
     def read(self, workdir: Path) -> Arrays:
         patience = ["-o", f"Acquire::http::Timeout={SILENCE_SECONDS:.0f}", "-o", "Acquire::Retries=1"]
-        _run(["apt-get", "download", "-q", *patience, self.package], workdir)
-        _run(["dpkg-deb", "-x", _only(workdir, "*.deb").name, "unpacked"], workdir)
-        return _read(IDX, workdir / "unpacked" / self.folder)
+        run_client(["apt-get", "download", "-q", *patience, self.package], workdir)
+        run_client(["dpkg-deb", "-x", _only(workdir, "*.deb").name, "unpacked"], workdir)
+        return read_as(IDX, workdir / "unpacked" / self.folder)
 
 
 @dataclass(frozen=True)
@@ -174,12 +175,12 @@ class Bundled:
         return arrays
 
 
-def _read(form: Format, folder: Path) -> Arrays:
-    """The arrays in what a client left in `folder`."""
-    arrays = form.read(folder)
-    if arrays is None:
+def read_as(form: Format, folder: Path) -> Contents:
+    """The content of what a client left in `folder`."""
+    contents = form.read(folder)
+    if contents is None:
         raise SourceUnavailable(f"what came does not hold {form.names}")
-    return arrays
+    return contents
 
 
 def _only(folder: Path, pattern: str) -> Path:
@@ -190,7 +191,7 @@ def _only(folder: Path, pattern: str) -> Path:
     return found[0]
 
 
-def _run(command: Sequence[str], workdir: Path, seconds: float | None = None) -> None:
+def run_client(command: Sequence[str], workdir: Path, seconds: float | None = None) -> None:
     """Runs a client in `workdir`, silently; SourceUnavailable with its last line when it is absent, fails or hangs."""
     client, seconds = Path(command[0]).name, seconds or DOWNLOAD_SECONDS
     if shutil.which(command[0]) is None:

@@ -8,7 +8,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from benchmarks.data.parts.dataset import ARRAYS, SPLITS, check, fetch, find, hash_array, load, names
+from benchmarks.data.parts.dataset import ARRAYS, SPLITS, Dataset, check, fetch, find, hash_array, load, names
 from benchmarks.errors import InputError
 
 ROOT = Path(__file__).parents[3]
@@ -37,7 +37,7 @@ def digits(fetched, tmp_path):
 
 
 def test_known_names():
-    assert names() == ["cifar10", "digits", "fashion_mnist", "imagenet32", "mnist", "svhn", "tfd"]
+    assert names() == ["cifar10", "digits", "fashion_mnist", "imagenet32", "mnist", "reviews", "svhn", "tfd"]
 
 
 @pytest.mark.parametrize("name", names())
@@ -48,13 +48,18 @@ def test_data_set_file(name):
     if name in UNPINNED:
         assert dataset.sha256 is None
     else:
-        assert set(dataset.sha256) == set(ARRAYS)
+        assert set(dataset.sha256) == set(dataset.files)
         assert all(len(value) == 64 and set(value) <= set("0123456789abcdef") for value in dataset.sha256.values())
-        assert len(set(dataset.sha256.values())) == len(ARRAYS)
+        assert len(set(dataset.sha256.values())) == len(dataset.files)
     assert dataset.licence
     assert dataset.citation
     assert len({source.name for source in dataset.sources}) == len(dataset.sources)
-    assert 2 <= dataset.levels <= 256
+    if isinstance(dataset, Dataset):
+        assert tuple(dataset.files) == ARRAYS
+        assert 2 <= dataset.levels <= 256
+    else:
+        assert tuple(dataset.files) == SPLITS
+        assert dataset.fields["text"] is str
 
 
 def test_splits_are_those_of_the_nice_authors():
@@ -65,7 +70,8 @@ def test_splits_are_those_of_the_nice_authors():
 
 @pytest.mark.parametrize("name", ["cifar", "../data/mnist", "parts", "__init__", ""])
 def test_unknown_name_lists_the_known(name):
-    with pytest.raises(InputError, match="known are cifar10, digits, fashion_mnist, imagenet32, mnist, svhn, tfd"):
+    known = "cifar10, digits, fashion_mnist, imagenet32, mnist, reviews, svhn, tfd"
+    with pytest.raises(InputError, match=f"known are {known}"):
         find(name)
 
 
@@ -83,9 +89,10 @@ def test_found_by_place(tmp_path):
 
 
 def test_finding_imports_no_heavy_library():
+    heavy = ("torch", "torchvision", "sklearn", "scipy", "pandas", "tokenizers", "datasets", "transformers")
     program = (
         "import sys; from benchmarks.data.parts.dataset import find, names; [find(name) for name in names()]; "
-        "print([name for name in ('torch', 'torchvision', 'sklearn', 'scipy', 'pandas') if name in sys.modules])"
+        f"print([name for name in {heavy} if name in sys.modules])"
     )
     result = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True, cwd=ROOT)
     assert result.stdout.strip() == "[]"
