@@ -1,18 +1,37 @@
-"""Stage features: what evaluations read of a data set besides the data -> features/<dataset>/pixels.json."""
+"""Stage features: what runs and evaluations read of a data set besides the data -> features/<dataset>/.
+
+Of images `pixels.json`: what a model that knows no more than each pixel's frequencies needs. Of texts `tokenizer.json`:
+the pieces that language models read and write, from the split train alone.
+"""
 
 from pathlib import Path
 
-from benchmarks.data.parts import dataset
+from benchmarks.data.parts import dataset, texts, tokenizer
 from benchmarks.metrics.pixels import independent_pixels_bits
-from benchmarks.typed_files import write_json
+from benchmarks.typed_files import write_json, write_text
 
 FOLDER = Path("features")
+DATA = Path("data")
+PIECES = 1_000  # of a tokeniser, its end token among them
 
 
 def run(name: str) -> None:
     """Raises InputError when the data are not at hand or damaged."""
-    levels = dataset.find(name).levels
-    train, test = (dataset.load(Path("data") / name, split)[0] for split in ("train", "test"))
+    found = dataset.find(name)
+    if isinstance(found, dataset.Dataset):
+        _pixels(name, found.levels)
+    else:
+        _tokenizer(name)
+
+
+def _pixels(name: str, levels: int) -> None:
+    train, test = (dataset.load(DATA / name, split)[0] for split in ("train", "test"))
     bits = independent_pixels_bits(train, test, levels)
     write_json(FOLDER / name / "pixels.json", {"levels": levels, "independent_pixels_bits_per_dim": bits})
     print(f"features/{name}/pixels.json: independent pixels need {bits:.3f} bits/dim on test")
+
+
+def _tokenizer(name: str) -> None:
+    train = texts.load(DATA / name, "train")
+    write_text(FOLDER / name / "tokenizer.json", tokenizer.trained(train, PIECES))
+    print(f"features/{name}/tokenizer.json: up to {PIECES} pieces, from {len(train)} texts of train")
