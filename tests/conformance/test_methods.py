@@ -26,6 +26,11 @@ READS_ANOTHER = {"ddim": "implementations.diffusion.ddpm"}  # DESIGN.md, section
 SOURCE = re.compile(r"\d{4}\.\d{4,5}|https?://|\bdoi\b|\bISBN\b|LeetCode|\b(19|20)\d\d\b", re.IGNORECASE)
 
 
+def trains_nothing(method: Method) -> bool:
+    """It samples what another one trained, or says that it learns from nothing."""
+    return method.name in READS_ANOTHER or getattr(method.module(), "LEARNS_FROM", None) == "nothing"
+
+
 def name(path: Path) -> str:
     return path.relative_to(ROOT / "implementations").as_posix()
 
@@ -89,7 +94,7 @@ def test_offers_what_the_protocol_of_its_family_asks(method):
     for member in asked[0].__annotations__:
         assert hasattr(module, member), member
     for member, function in inspect.getmembers(asked[0], inspect.isfunction):
-        if method.name in READS_ANOTHER and member in ("build", "optimiser", "loss"):
+        if trains_nothing(method) and member in ("build", "optimiser", "loss"):
             assert not hasattr(module, member), member
         elif not member.startswith("_"):
             expected = list(inspect.signature(function).parameters)[1:]

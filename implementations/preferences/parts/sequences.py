@@ -87,7 +87,7 @@ def sequence_log_probs(logits: Tensor, sequences: Sequences) -> Tensor:
 def entropies(logits: Tensor, sequences: Sequences) -> Tensor:
     """Entropy of the next token in nats, (batch, length - 1), over the whole vocabulary; 0 off the response."""
     log_probs = wide(_predicting(logits, sequences)).log_softmax(-1)
-    return -(log_probs.exp() * log_probs).sum(-1).masked_fill(~sequences.mask(), 0.0)
+    return (log_probs.exp() * -log_probs).sum(-1).masked_fill(~sequences.mask(), 0.0)
 
 
 def kl_divergences(logits: Tensor, reference_logits: Tensor, sequences: Sequences) -> Tensor:
