@@ -70,6 +70,7 @@ class Both:
         config = transformers.GPT2Config(
             vocab_size=VOCABULARY, n_positions=CONTEXT, n_embd=32, n_layer=2, n_head=2,
             resid_pdrop=0.0, embd_pdrop=0.0, attn_pdrop=0.0, initializer_range=0.2,
+            bos_token_id=END, eos_token_id=END,
         )  # fmt: skip
         self.theirs = transformers.GPT2LMHeadModel(config)
         trainers.utils.add_fused_lm_head(self.theirs, outputs=("log_probs", "entropy", "mean_logits", "is_top1"))
