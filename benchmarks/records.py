@@ -15,6 +15,7 @@ from pydantic import Field, SerializerFunctionWrapHandler, model_serializer, mod
 from benchmarks.errors import InputError, input_error
 from benchmarks.judging.protocols import Measurement, Variant
 from benchmarks.metrics.kept_drawings import KeptDrawing
+from benchmarks.metrics.passages import Passages
 from benchmarks.profiles import Name, Seed, Tier
 from benchmarks.typed_files import Typed, load
 
@@ -191,7 +192,8 @@ class EntryRecord(Typed):
         if len({run.seed for run in self.runs}) != len(self.runs):
             raise ValueError("each seed has one run")
         shown = [*self.pictures, *self.drawings]
-        if len({each.name for each in shown}) != len(shown):
+        # Texts of several writers share a name, which brings them into one table.
+        if len({(each.name, each.label if isinstance(each, Passages) else "") for each in shown}) != len(shown):
             raise ValueError("each picture has a name of its own, and each drawing")
         return self
 

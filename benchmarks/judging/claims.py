@@ -71,6 +71,12 @@ class Side(Typed):
         """For reasons and tables."""
         return str(self.method or self.entry or self.literature)
 
+    def label(self) -> str:
+        """The name with what else fixes the side, as tables show it."""
+        if self.literature:
+            return f"{self.literature} ({self.value:g})"
+        return f"{self.name()} / {describe(self.variant)}" if self.variant else self.name()
+
 
 class _Claim(Typed):
     id: Name
@@ -197,10 +203,27 @@ class TrendClaim(_OnOneSubject):
 
 
 class DominanceClaim(_OnTwoSides):
-    """One frontier lies above another: a better metric at equal values of the metric `at`."""
+    """One frontier lies above another: a better metric at equal values of the metric `at`, which is a cost.
+
+    Every frontier starts at the `origin`, where there is one: a policy that nothing was spent on yet. Its `at` is 0
+    unless its rows say otherwise. With a `margin` the claim is that one frontier is not below the other, by more.
+    """
 
     kind: Literal["dominance"]
     at: Name
+    origin: Side | None = None
+    margin: Tolerance | None = None
+
+    @model_validator(mode="after")
+    def _frontiers(self) -> "DominanceClaim":
+        sides = [side for side in (self.better, self.worse, self.origin) if side is not None]
+        if any(side.literature for side in sides):
+            raise ValueError("a printed number is no frontier; better, worse and origin are what we run")
+        if self.scope == "paper" and self.origin is not None and self.origin.method:
+            raise ValueError("origin of a claim of scope paper names an entry, not a method")
+        if self.at == self.metric:
+            raise ValueError(f"at names {self.at}, which is the metric itself; name what it is bought with")
+        return self
 
 
 Claim = Annotated[ValueClaim | ExactClaim | OrderingClaim | TrendClaim | DominanceClaim, Field(discriminator="kind")]
@@ -262,7 +285,10 @@ def entries_by_profile(root: Path = Path()) -> dict[str, list[str]]:
 def _subjects(claim: Claim) -> Iterator[tuple[str, str | None, str | None]]:
     """Field, method and entry of everything a claim is about; one of the last two is None."""
     if isinstance(claim, _OnTwoSides):
-        for name, side in (("better", claim.better), ("worse", claim.worse)):
+        sides = {"better": claim.better, "worse": claim.worse}
+        if isinstance(claim, DominanceClaim) and claim.origin is not None:
+            sides["origin"] = claim.origin
+        for name, side in sides.items():
             yield f"{name}.{'method' if side.method else 'entry'}", side.method, side.entry
         return
     yield "method", claim.method, None
@@ -278,14 +304,11 @@ def paper_value(claim: Claim) -> str:
                 return f"table of {len(flat(claim.value))} numbers"
             decimals = claim.decimals if isinstance(claim, ExactClaim) else None
             return f"{claim.value:.{decimals}f}" if decimals is not None else f"{claim.value:.10g}"
-        case OrderingClaim() | DominanceClaim():
-            return f"{_side(claim.better)} better than {_side(claim.worse)}"
+        case OrderingClaim():
+            return f"{claim.better.label()} better than {claim.worse.label()}"
+        case DominanceClaim():
+            better = "better" if claim.margin is None else f"at most {claim.margin.absolute:g} worse"
+            return f"{claim.better.label()} {better} than {claim.worse.label()} at equal {claim.at}"
         case TrendClaim():
             at = f" {claim.point:g}" if claim.point is not None else ""
             return f"{claim.shape.replace('_', ' ')}{at} along {claim.along}"
-
-
-def _side(side: Side) -> str:
-    if side.literature:
-        return f"{side.literature} ({side.value:g})"
-    return f"{side.name()} / {describe(side.variant)}" if side.variant else side.name()

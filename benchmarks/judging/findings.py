@@ -3,7 +3,8 @@
 from collections.abc import Sequence
 from itertools import product
 
-from benchmarks.judging.claims import Claim, ExactClaim, OrderingClaim, TrendClaim, ValueClaim
+from benchmarks.judging.claims import Claim, DominanceClaim, ExactClaim, OrderingClaim, TrendClaim, ValueClaim
+from benchmarks.judging.dominance import dominance
 from benchmarks.judging.protocols import describe, first_difference
 from benchmarks.judging.rows import (
     ALPHA,
@@ -54,8 +55,8 @@ def finding(claim: Claim, records: Sequence[EntryRecord]) -> Finding | str:
             return _ordering(claim, sides)
         case TrendClaim():
             return trend(claim, [row for side in sides for row in side])
-        case _:
-            return Finding("undecided", f"claims of kind {claim.kind} have no judge yet")
+        case DominanceClaim():
+            return dominance(claim, *sides)
 
 
 def value(claim: ValueClaim, row: Row) -> Finding:

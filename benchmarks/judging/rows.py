@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from math import isfinite
 from typing import Literal
 
-from benchmarks.judging.claims import Claim, ExactClaim, Side, TrendClaim, ValueClaim
+from benchmarks.judging.claims import Claim, DominanceClaim, ExactClaim, Side, TrendClaim, ValueClaim
 from benchmarks.judging.protocols import Value, describe, first_difference
 from benchmarks.records import EntryRecord, Metric
 from benchmarks.statistics.comparison import Comparison, paired, welch
@@ -57,7 +57,8 @@ def subjects(claim: Claim) -> list[Side]:
         if claim.method is not None:
             return [Side(method=claim.method, variant=claim.variant)]
         return [Side(entry=entry, variant=claim.variant) for entry in claim.entry_names()]
-    return [side for side in (claim.better, claim.worse) if side.literature is None]
+    origin = claim.origin if isinstance(claim, DominanceClaim) else None
+    return [side for side in (claim.better, claim.worse, origin) if side is not None and side.literature is None]
 
 
 def concerns(side: Side, record: EntryRecord) -> bool:

@@ -9,8 +9,10 @@ from typing import Any
 import pandas as pd
 
 from benchmarks.errors import InputError
-from benchmarks.judging.claims import Claim, Paper
-from benchmarks.judging.protocols import describe
+from benchmarks.judging.claims import Claim, DominanceClaim, Paper
+from benchmarks.judging.dominance import Point, points
+from benchmarks.judging.protocols import describe, first_difference
+from benchmarks.judging.rows import interval, rows_of
 from benchmarks.judging.verdicts import Verdict, judge
 from benchmarks.records import EntryRecord, Metric
 from benchmarks.statistics.intervals import student_t
@@ -24,6 +26,8 @@ SCORES = ["entry", "variant", "method", "task", "metric", "unit", "direction", "
 LEADERBOARD = ["task", "metric", "rank_low", "rank_high", "entry", "variant", "mean", "low", "high", "stale"]
 VERDICTS = ["claim", "paper", "where", "kind", "scope", "task", "metric", "paper_value", "ours", "low", "high", "seeds",
             "verdict", "reason", "evidence", "stale"]
+FRONTIERS = ["claim", "task", "metric", "unit", "direction", "at", "at_unit", "side", "role", "entry", "variant",
+             "seeds", "at_mean", "at_low", "at_high", "mean", "low", "high", "stale"]
 # fmt: on
 
 Row = dict[str, Any]
@@ -175,6 +179,44 @@ def verdict_rows(verdicts: Iterable[Verdict], stale: Collection[str]) -> list[Ro
     return rows
 
 
+def frontier_rows(claims: Iterable[Claim], records: Sequence[EntryRecord], stale: Collection[str]) -> list[Row]:
+    """Rows of frontiers.csv: a row for each point of each side of a dominance claim, on each task."""
+    rows = []
+    for claim in (claim for claim in claims if isinstance(claim, DominanceClaim)):
+        asked = claim.measurement.stated() if claim.measurement else {}
+        for role in ("better", "worse", "origin"):
+            side = getattr(claim, role)
+            taken = rows_of(side, claim, records) if side else []
+            fitting = [row for row in taken if first_difference(asked, row.protocol) is None]
+            for point in points(claim.at, fitting, role == "origin"):
+                if point.values:
+                    told = {"claim": claim.id, "metric": claim.metric, "at": claim.at, "side": side.label()}
+                    rows.append({**told, "role": role, **_frontier_point(point, stale)})
+    drawn = {(row["claim"], row["task"]) for row in rows if row["role"] != "origin"}
+    return sorted(
+        (row for row in rows if (row["claim"], row["task"]) in drawn), key=lambda row: (row["claim"], row["task"])
+    )
+
+
+def _frontier_point(point: Point, stale: Collection[str]) -> Row:
+    record, first = point.row.record, next(iter(point.row.by_seed.values()))
+    found: Row = {
+        "task": record.task,
+        "unit": first.unit,
+        "direction": first.direction,
+        "at_unit": next(iter(point.cost.by_seed.values())).unit if point.cost else "",
+        "entry": record.entry,
+        "variant": describe(point.row.variant),
+        "seeds": f"{len(point.values)} of {len(record.runs)}",
+        "stale": "+".join(marks(record, stale)),
+    }
+    for name, values in (("", point.values), ("at_", point.costs)):
+        over_seeds = student_t(list(values.values()), LEVEL)
+        shown = interval(over_seeds.mean, over_seeds.low, over_seeds.high)
+        found |= dict(zip((f"{name}mean", f"{name}low", f"{name}high"), shown, strict=True))
+    return found
+
+
 def csv(columns: Sequence[str], rows: Sequence[Row]) -> str:
     """Rows as CSV with the given columns; numbers with ten significant digits, nothing where there is none."""
     frame = pd.DataFrame([[_cell(row[column]) for column in columns] for row in rows], columns=list(columns))
@@ -193,7 +235,7 @@ def files(
     elsewhere: Mapping[str, Sequence[str]],
     stale: Collection[str],
 ) -> dict[str, str]:
-    """Every table of one profile, by file name.
+    """Every table of one profile, by file name; frontiers where there is a point of one.
 
     Args:
         records: the profile's records.
@@ -203,7 +245,9 @@ def files(
     """
     scored = scores(records, stale)
     verdicts = [verdict for paper, claim in claims for verdict in judge(paper, claim, records, elsewhere)]
+    frontiers = frontier_rows([claim for _, claim in claims], records, stale)
     return {
+        **({"frontiers.csv": csv(FRONTIERS, frontiers)} if frontiers else {}),
         "scores.csv": csv(SCORES, scored),
         "leaderboard.csv": csv(LEADERBOARD, leaderboard(records, scored)),
         "summary.json": json.dumps(summary(scored), indent=1, sort_keys=True) + "\n",

@@ -7,7 +7,7 @@ from typing import Any
 from benchmarks.judging.claims import TrendClaim
 from benchmarks.judging.rows import ALPHA, Finding, Row, interval, protocol_difference, share_seeds, unanimous
 from benchmarks.statistics.samples import summarise
-from benchmarks.statistics.trends import FEWEST, monotone
+from benchmarks.statistics.trends import FEWEST, LEVEL_SHARE, monotone, saturating
 from benchmarks.typed_files import canonical
 
 MOST_TOLD = 6  # values that a reason names
@@ -19,7 +19,7 @@ def trend(claim: TrendClaim, rows: Sequence[Row]) -> Finding | str:
     The values of the field may lie within one entry (then they are paired by seed) or in several entries of one method.
     Rows that differ in other variant fields make trends of their own, which must agree.
     """
-    if claim.shape not in ("rises", "falls"):
+    if claim.shape == "changes_at":
         return Finding("undecided", f"trends of shape {claim.shape} have no judge yet")
     if not all(row.finite for row in rows):
         return Finding("undecided", "a seed gave no finite number")
@@ -51,6 +51,8 @@ def _along(claim: TrendClaim, line: Sequence[Row]) -> Finding:
     told = f"along {claim.along}: {_told(claim.along, line)}"
     if len(line) < FEWEST:
         return Finding("undecided", f"{told}; a trend needs {FEWEST} values")
+    if claim.shape == "saturates":
+        return _levelling(claim, line, told)
     shape: Any = claim.shape
     test = monotone([row.values for row in line], shape, share_seeds(line), ALPHA)
     ends = test.ends
@@ -60,6 +62,25 @@ def _along(claim: TrendClaim, line: Sequence[Row]) -> Finding:
         at, to = (f"{_number(row, claim.along):g}" for row in line[place : place + 2])
         reason += f"; {len(test.reversed)} of {len(line) - 1} steps reversed, the first from {at} to {to}"
     return Finding(test.decision, reason, *interval(ends.difference, ends.low, ends.high))
+
+
+def _levelling(claim: TrendClaim, line: Sequence[Row], told: str) -> Finding:
+    """Better from first to last, and level over the second half of the field's range."""
+    places = [_number(row, claim.along) for row in line]
+    shape: Any = "rises" if claim.direction == "higher" else "falls"
+    test = saturating([row.values for row in line], places, shape, share_seeds(line), ALPHA)
+    gain, late = test.gain, test.late
+    shown = interval(gain.difference, gain.low, gain.high)
+    reason = f"{told} (last against first: {gain.test}, {gain.n} seeds, one-sided alpha {ALPHA:g})"
+    if test.middle == 0:
+        reason += f"; no value but the first lies in the first half of {claim.along}"
+    elif gain.difference:
+        part = f"{100 * late.difference / gain.difference:.3g} %"
+        reason += f"; {part} of the change comes after {places[test.middle]:g}, {100 * LEVEL_SHARE:g} % are a level"
+    if test.reversed:
+        at, to = places[test.reversed[0]], places[test.reversed[0] + 1]
+        reason += f"; {len(test.reversed)} of {len(line) - 1} steps go back by more, the first from {at:g} to {to:g}"
+    return Finding(test.decision, reason, *shown)
 
 
 def _told(along: str, line: Sequence[Row]) -> str:

@@ -8,7 +8,7 @@ undecided at <tier> scale. A run below tier paper never gives `reproduced`.
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
-from benchmarks.judging.claims import Claim, Paper, Side, paper_value
+from benchmarks.judging.claims import Claim, DominanceClaim, Paper, Side, paper_value
 from benchmarks.judging.findings import finding
 from benchmarks.judging.rows import Finding, Outcome, concerns, subjects
 from benchmarks.profiles import Tier
@@ -50,8 +50,11 @@ def judge(
     if claim.scope == "method":
         complete = [task for task in tasks if all(_on(side, concerned, task) for side in sides)]
         # A metric that a task does not ask for makes no row; one that no task asks for is told of.
+        metrics = [claim.metric, claim.at] if isinstance(claim, DominanceClaim) else [claim.metric]
         asked = [
-            task for task in complete if _takes(claim.metric, [r for r in concerned if r.task == task])
+            task
+            for task in complete
+            if all(_takes(metric, [r for r in concerned if r.task == task]) for metric in metrics)
         ] or complete
         if asked:
             return [_judge_on(paper, claim, concerned, task) for task in asked]

@@ -1,4 +1,4 @@
-"""What a drawing must be to stand in a record: the dataclasses of `drawings.py`, read strictly and checked.
+"""What a drawing must be to stand in a record: the dataclasses of `drawings.py` and `passages.py`, read strictly.
 
 The checks stand apart from those dataclasses because evaluation code is hashed with all that it imports.
 """
@@ -12,9 +12,12 @@ from typing import Annotated, Any
 from pydantic import AfterValidator, BeforeValidator, ConfigDict, Field, TypeAdapter
 
 from benchmarks.metrics.drawings import Board, Drawing, Histogram, Line, Lines
+from benchmarks.metrics.passages import Passages
+
+Kept = Drawing | Passages
 
 
-def _named(drawing: Drawing) -> None:
+def _named(drawing: Kept) -> None:
     if not re.fullmatch(r"[a-z0-9_]+", drawing.name):
         raise ValueError(f"name {drawing.name!r} of a drawing: small letters, digits and underscores are allowed")
     if not drawing.title.strip():
@@ -65,18 +68,29 @@ def _histogram(histogram: Histogram) -> Histogram:
     return histogram
 
 
-_STRICT: TypeAdapter[Drawing] = TypeAdapter(
+def _passages(passages: Passages) -> Passages:
+    _named(passages)
+    of, prompts, texts = f"passages {passages.name}", len(passages.prompts), len(passages.texts)
+    if not passages.label.strip():
+        raise ValueError(f"{of}: label is empty; say whose texts they are")
+    if not prompts or prompts != texts:
+        raise ValueError(f"{of}: {prompts} prompts and {texts} texts; one text a prompt is needed")
+    return passages
+
+
+_STRICT: TypeAdapter[Kept] = TypeAdapter(
     Annotated[
         Annotated[Board, AfterValidator(_board)]
         | Annotated[Lines, AfterValidator(_lines)]
-        | Annotated[Histogram, AfterValidator(_histogram)],
+        | Annotated[Histogram, AfterValidator(_histogram)]
+        | Annotated[Passages, AfterValidator(_passages)],
         Field(discriminator="kind"),
     ],
     config=ConfigDict(extra="forbid", strict=True, allow_inf_nan=False),
 )
 
 
-def _read(told: Any) -> Drawing:
+def _read(told: Any) -> Kept:
     """By way of JSON, since strict mode takes a mapping for a dataclass from there only."""
     try:
         text = json.dumps(told, default=asdict)
@@ -85,4 +99,4 @@ def _read(told: Any) -> Drawing:
     return _STRICT.validate_json(text)
 
 
-KeptDrawing = Annotated[Drawing, BeforeValidator(_read)]
+KeptDrawing = Annotated[Kept, BeforeValidator(_read)]

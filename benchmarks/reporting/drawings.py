@@ -8,6 +8,7 @@ from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 from benchmarks.metrics.drawings import Board, Drawing, Histogram, Line, Lines
+from benchmarks.metrics.passages import Passages
 from benchmarks.records import EntryRecord
 from benchmarks.reporting import numbers
 from benchmarks.reporting.curves import LINES
@@ -29,8 +30,9 @@ THEORY: dict[str, Any] = {"linewidth": 1.0, "linestyle": (0, (4, 2))}
 
 
 def drawings(record: EntryRecord) -> list[Figure]:
-    """A figure for each drawing of the record; lines without any point that can be drawn have none."""
-    return [figure for drawing in record.drawings if (figure := _figure(record.entry, drawing))]
+    """A figure for each drawing of the record; lines without any point that can be drawn have none, nor have texts."""
+    drawn_ones = [drawing for drawing in record.drawings if not isinstance(drawing, Passages)]
+    return [figure for drawing in drawn_ones if (figure := _figure(record.entry, drawing))]
 
 
 def _figure(entry: str, drawing: Drawing) -> Figure | None:

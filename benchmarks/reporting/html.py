@@ -19,6 +19,7 @@ def page(
     verdicts: Table,
     leaderboards: list[Table],
     figures: list[Figure],
+    passages: list[Table],
     tables: list[Table],
     evidence: list[Evidence],
 ) -> str:
@@ -40,6 +41,7 @@ def page(
         kinds=sorted({row[verdict].text for row in verdicts.rows}),
         leaderboards=leaderboards,
         drawings=[(figure, Markup(figure.inline())) for figure in figures],
+        passages=passages,
         tables=tables,
         evidence=evidence,
     )

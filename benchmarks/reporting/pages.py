@@ -10,9 +10,11 @@ from benchmarks.reporting import (
     curves,
     drawings,
     evidence,
+    frontiers,
     html,
     latex,
     markdown,
+    passages,
     pictures,
     read,
     tables,
@@ -102,7 +104,7 @@ def report(results: Results) -> dict[str, bytes]:
 def _figures(results: Results) -> list[Figure]:
     kinds = (curves.learning_curves, curves.noted_curves, curves.cost_curves, pictures.pictures, drawings.drawings)
     of_records = [figure for draw in kinds for record in results.records for figure in draw(record)]
-    return [*curves.judged_trends(results), *of_records]
+    return [*frontiers.frontiers(results), *curves.judged_trends(results), *of_records]
 
 
 def _html(results: Results, drawn: list[Figure]) -> str:
@@ -113,6 +115,7 @@ def _html(results: Results, drawn: list[Figure]) -> str:
         verdicts=verdicts.verdicts(results),
         leaderboards=boards.leaderboards(results),
         figures=drawn,
+        passages=passages.passages(results),
         tables=[tables.scores(results), evidence.runs(results), evidence.receipts(results)],
         evidence=evidence.evidence(results),
     )
@@ -160,6 +163,9 @@ def _markdown(results: Results, drawn: list[Figure]) -> str:
     if drawn:
         parts.append("## Figures\n")
         parts += [f"![{markdown.escape(figure.alt)}](figures/{figure.name}.png)\n" for figure in drawn]
+    if written := passages.passages(results):
+        parts.append("## Texts side by side\n")
+        parts += [markdown.section(passages.shortened(table), level=3) for table in written]
     long = (tables.scores(results), evidence.runs(results), evidence.receipts(results))
     parts += [*map(markdown.section, long), "## Evidence\n"]
     for entry in evidence.evidence(results):

@@ -4,7 +4,7 @@ import csv
 import io
 import math
 import re
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -18,6 +18,10 @@ SCALED = re.compile(r"(holds|fails|undecided) at \w+ scale")
 
 SCORES = "entry,variant,method,task,metric,unit,direction,seeds,mean,low,high,interval,tier,fingerprint,source,stale"
 LEADERBOARD = "task,metric,rank_low,rank_high,entry,variant,mean,low,high,stale"
+FRONTIERS = (
+    "claim,task,metric,unit,direction,at,at_unit,side,role,entry,variant,seeds,"
+    "at_mean,at_low,at_high,mean,low,high,stale"
+)
 JUDGED = "claim,paper,where,kind,scope,task,metric,paper_value,ours,low,high,seeds,verdict,reason,evidence,stale"
 
 
@@ -82,6 +86,31 @@ class Judged:
 
 
 @dataclass(frozen=True)
+class FrontierPoint:
+    """A row of frontiers.csv: what an entry and variant reaches (`mean`) for how much (`at_mean`), means over seeds."""
+
+    claim: str
+    task: str
+    metric: str
+    unit: str
+    direction: str
+    at: str
+    at_unit: str
+    side: str
+    role: str
+    entry: str
+    variant: str
+    seeds: str
+    at_mean: float
+    at_low: float | None
+    at_high: float | None
+    mean: float
+    low: float | None
+    high: float | None
+    stale: str
+
+
+@dataclass(frozen=True)
 class Results:
     """All that a profile's report is made of."""
 
@@ -91,6 +120,7 @@ class Results:
     verdicts: list[Judged]
     records: list[EntryRecord]
     receipts: dict[str, EntryReceipt]
+    frontiers: list[FrontierPoint] = field(default_factory=list)
 
     @property
     def tiers(self) -> list[str]:
@@ -124,7 +154,22 @@ def results(profile: str, root: Path = Path()) -> Results:
     ]
     verdicts = [Judged(**row.fields(("low", "high"))) for row in read_verdicts(folder)]
     receipts = {path.stem: read_receipt(path) for path in sorted((root / RECEIPTS / profile).glob("*.json"))}
-    return Results(profile, scores, places, verdicts, records_of(profile, root), receipts)
+    return Results(profile, scores, places, verdicts, records_of(profile, root), receipts, read_frontiers(folder))
+
+
+def read_frontiers(folder: Path) -> list[FrontierPoint]:
+    """Points of frontiers.csv; none where no claim is about a frontier. Raises InputError on a point without place."""
+    path = folder / "frontiers.csv"
+    if not path.exists():
+        return []
+    points = []
+    for row in read_csv(path, FRONTIERS, ("role", ("better", "worse", "origin"))):
+        told = row.fields(("at_mean", "at_low", "at_high", "mean", "low", "high"))
+        for name in ("at_mean", "mean"):
+            if told[name] is None:
+                raise input_error(row.where, name, "nothing", "a point needs a finite number")
+        points.append(FrontierPoint(**told))
+    return points
 
 
 @dataclass(frozen=True)

@@ -58,6 +58,8 @@ def build(root: Path, destination: Path) -> None:
     for folder in destination.glob("*"):
         if folder.is_dir() and folder.name not in made:
             shutil.rmtree(folder)
+        elif "frontiers.csv" not in made.get(folder.name, {}):  # of claims that are gone
+            (folder / "frontiers.csv").unlink(missing_ok=True)
 
 
 def run() -> None:

@@ -1,4 +1,4 @@
-"""Which of two lists of scores has the larger mean: with shared seeds (paired) or without (Welch)."""
+"""Which of two lists of scores has the larger mean, with shared seeds (paired) or without (Welch); sums of several."""
 
 import math
 from collections.abc import Sequence
@@ -57,6 +57,37 @@ def welch(a: Sequence[float], b: Sequence[float], alpha: float = 0.05) -> Compar
     error, degrees = _welch_error(left, right)
     guard = rounding_guard(*a, *b)
     return _compare(left.mean - right.mean, error, degrees, guard, alpha, "Welch t", min(left.n, right.n))
+
+
+def contrast(
+    samples: Sequence[Sequence[float]], weights: Sequence[float], shared_seeds: bool, alpha: float = 0.05
+) -> Comparison:
+    """The weighted sum of the means of k samples against 0, in the unit of the values; n is the smallest sample.
+
+    Weights 1 and -1 of two samples are `paired` and `welch`. With shared seeds the sum is taken seed by seed, then t
+    with n - 1 degrees of freedom; otherwise the errors add up and Satterthwaite's degrees of freedom hold. Decisions,
+    guard and p as in `paired`.
+    Raises ValueError on other numbers of samples than weights, on unequal lengths where seeds are shared, and as
+    `welch`.
+    """
+    check_share(alpha, "alpha", below=0.5)
+    if len(samples) != len(weights) or not samples:
+        raise ValueError(f"samples and weights: found {len(samples)} and {len(weights)}; one weight a sample is needed")
+    weighted = [[w * x for x in checked(of)] for of, w in zip(samples, weights, strict=True)]
+    guard = rounding_guard(*(x for of in weighted for x in of))
+    if shared_seeds:
+        if len({len(of) for of in weighted}) > 1:
+            raise ValueError(f"samples: found {[len(of) for of in weighted]} values; shared seeds need the same number")
+        sums = summarise([math.fsum(of_seed) for of_seed in zip(*weighted, strict=True)])
+        error = sums.standard_error if sums.n > 1 else math.inf
+        return _compare(sums.mean, error, sums.n - 1, guard, alpha, "paired t", sums.n)
+    parts = [summarise(of) for of in weighted]
+    difference, least = math.fsum(part.mean for part in parts), min(part.n for part in parts)
+    error = math.inf if least < 2 else math.hypot(*sorted(part.standard_error for part in parts))
+    if error in (0.0, math.inf):
+        return _compare(difference, error, 1.0, guard, alpha, "Welch t", least)
+    degrees = 1.0 / math.fsum(sorted((part.standard_error / error) ** 4 / (part.n - 1) for part in parts))
+    return _compare(difference, error, degrees, guard, alpha, "Welch t", least)
 
 
 def _welch_error(left: Sample, right: Sample) -> tuple[float, float]:

@@ -503,12 +503,6 @@ def test_a_task_that_does_not_take_the_metric_makes_no_row() -> None:
     assert "metric" in verdicts(told, elsewhere)[0].reason
 
 
-def test_dominance_has_no_judge_yet() -> None:
-    told = claim("dominance", better={"entry": "entry_a"}, worse={"entry": "entry_b"}, at="score")
-    (verdict,) = verdicts(told, seeds(LOW), seeds(HIGH, "entry_b", "method_b"))
-    assert (verdict.verdict, verdict.reason) == ("undecided", "claims of kind dominance have no judge yet")
-
-
 def random_case(chance: random.Random) -> tuple[Any, list[Any]]:
     """A claim of any judged kind with records of any tier, status and protocol."""
     tier = chance.choice(["smoke", "short", "paper"])

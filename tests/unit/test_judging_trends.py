@@ -194,10 +194,66 @@ def test_a_seed_that_is_not_done_or_lacks_a_value_caps() -> None:
     assert word(trend(), within(grid)) == "undecided"
 
 
-@pytest.mark.parametrize("fields", [{"shape": "saturates"}, {"shape": "changes_at", "point": 16.0}], ids=str)
-def test_shapes_without_a_judge_are_undecided(fields: dict[str, Any]) -> None:
-    (verdict,) = verdicts(trend(**fields, **METHOD), within(UP))
-    assert (verdict.verdict, verdict.reason) == ("undecided", f"trends of shape {fields['shape']} have no judge yet")
+def test_a_shape_without_a_judge_is_undecided() -> None:
+    (verdict,) = verdicts(trend("changes_at", point=16.0, **METHOD), within(UP))
+    assert (verdict.verdict, verdict.reason) == ("undecided", "trends of shape changes_at have no judge yet")
+
+
+# Levelling off
+def shaped(*means: float) -> dict[int, list[float]]:
+    """At n = 0, 10, 20, 30, 40, so that the second half begins at the third; three seeds."""
+    return {10 * k: [mean - 0.1, mean, mean + 0.1] for k, mean in enumerate(means)}
+
+
+@pytest.mark.parametrize(
+    ("means", "expected"),
+    [
+        ((0.0, 60.0, 98.0, 100.0, 100.0), "reproduced"),
+        ((0.0, 101.0, 100.0, 99.0, 100.0), "reproduced"),  # goes back by less than a tenth
+        ((0.0, 25.0, 50.0, 75.0, 100.0), "contradicted"),
+        ((0.0, 60.0, 100.0, 100.0, 70.0), "contradicted"),
+        ((100.0, 60.0, 2.0, 0.0, 0.0), "contradicted"),  # the wrong way
+        ((5.0, 5.0, 5.0, 5.0, 5.0), "undecided"),
+        ((0.0, 60.0, 90.0, 95.0, 100.0), "undecided"),  # a tenth, just
+    ],
+)
+@pytest.mark.parametrize("direction", ["higher", "lower"])
+@pytest.mark.parametrize("several", [False, True])
+def test_saturates(means: tuple[float, ...], expected: str, direction: str, several: bool) -> None:
+    sign = 1.0 if direction == "higher" else -1.0
+    values = {n: [sign * value for value in of] for n, of in shaped(*means).items()}
+    told = trend("saturates", **{**METHOD, "direction": direction})
+    records = [
+        record(
+            [
+                run(told.seed, *(m.model_copy(update={"direction": direction}) for m in told.metrics))
+                for told in one.runs
+            ],
+            one.entry,
+        )
+        for one in (apart(values) if several else [within(values)])
+    ]
+    (verdict,) = verdicts(told, *records)
+    assert verdict.verdict == expected
+    assert ("Welch t" if several else "paired t") in verdict.reason
+    assert word(told, *records[::-1]) == expected
+
+
+def test_the_reason_tells_how_much_comes_late() -> None:
+    told = trend("saturates", **METHOD)  # lower is better
+    values = {n: [-value for value in of] for n, of in shaped(0.0, 60.0, 98.0, 100.0, 100.0).items()}
+    (verdict,) = verdicts(told, within(values))
+    assert verdict.reason.endswith("one-sided alpha 0.05); 2 % of the change comes after 20, 10 % are a level")
+    assert verdict.ours == pytest.approx(-100.0)
+    assert verdict.paper_value == "saturates along n"
+    (verdict,) = verdicts(told, within({8: [3.0, 3.1], 90: [1.0, 1.1], 100: [1.0, 1.1]}))
+    assert verdict.verdict == "undecided"
+    assert verdict.reason.endswith("; no value but the first lies in the first half of n")
+    (verdict,) = verdicts(told, within({8: [3.0, 3.1], 100: [1.0, 1.1]}))
+    assert verdict.reason.endswith("a trend needs 3 values")
+    back = {n: [-value for value in of] for n, of in shaped(0.0, 60.0, 100.0, 100.0, 70.0).items()}
+    (verdict,) = verdicts(told, within(back))
+    assert verdict.reason.endswith("; 1 of 4 steps go back by more, the first from 30 to 40")
 
 
 # Scope paper
