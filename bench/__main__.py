@@ -10,7 +10,7 @@ from collections.abc import Callable
 import torch
 from tabulate import tabulate
 
-from bench import baselines, blackjack, couplings, dpo_step, frechet, glow_steps
+from bench import baselines, blackjack, couplings, dpo_step, frechet, generation, glow_steps
 from bench.timing import Comparison, keep_memory
 
 # Which library each needs, besides our own.
@@ -23,6 +23,7 @@ COMPARISONS: list[tuple[Callable[[], list[Comparison]], str | None]] = [
     (frechet.against_pytorch_fid, "pytorch_fid"),
     (frechet.against_clean_fid, "cleanfid"),
     (dpo_step.against_trl, "trl"),
+    (generation.against_transformers, "transformers"),
     (baselines.comparisons, None),
 ]
 

@@ -53,11 +53,11 @@ class Cache:
         if layer == len(self.kept):
             self.kept.append(self._room(new, end))
         elif end > self.kept[layer].shape[3]:
-            old = self.kept[layer]
+            seen = self.kept[layer].narrow(3, 0, self.length)
             self.kept[layer] = self._room(new, end)
-            self.kept[layer][..., : self.length, :] = old[..., : self.length, :]
-        self.kept[layer][..., self.length : end, :] = new
-        return self.kept[layer][..., :end, :]
+            self.kept[layer].narrow(3, 0, self.length).copy_(seen)
+        self.kept[layer].narrow(3, self.length, new.shape[3]).copy_(new)
+        return self.kept[layer].narrow(3, 0, end)
 
     def _room(self, like: Tensor, tokens: int) -> Tensor:
         two, batch, heads, _, width = like.shape
@@ -162,9 +162,7 @@ class GPT(nn.Module):
         super().__init__()
         parts = size.heads * (2 if size.positions == "rotary" else 1)
         if size.width % parts:
-            raise ValueError(
-                f"{size.heads} heads with {size.positions} positions do not divide a width of {size.width}"
-            )
+            raise ValueError(f"{size.heads} heads with {size.positions} positions do not divide width {size.width}")
         self.size = size
         self.vocabulary, self.width, self.context = size.vocabulary, size.width, size.context
         self.token = _embedding(size.vocabulary, size.width, generator)
@@ -182,11 +180,10 @@ class GPT(nn.Module):
         With a cache, positions continue after its tokens, which are attended to, and it takes the new ones in: for use
         under `torch.no_grad`. ValueError for more tokens than the context has.
         """
-        start, length = 0 if cache is None else cache.length, tokens.shape[1]
+        start, length, rotations = 0 if cache is None else cache.length, tokens.shape[1], None
         if start + length > self.context:
             raise ValueError(f"{start + length} tokens do not fit a context of {self.context}")
         h: Tensor = self.token(tokens)
-        rotations = None
         if self.position is not None:
             h = h + self.position.weight[start : start + length]
         else:

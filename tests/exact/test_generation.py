@@ -241,8 +241,9 @@ def test_what_cannot_be_is_told(model):
         generate(model, prompts, lengths, 56, END, 1.0, random)
     with pytest.raises(ValueError, match="at least one token, not 0"):
         generate(model, prompts, lengths, 0, END, 1.0, random)
-    with pytest.raises(ValueError, match="a prompt needs at least one token"):
-        generate(model, prompts, torch.tensor([0, 5]), 3, END, 1.0, random)
+    for few_or_many in ([0, 5], [2, 6]):
+        with pytest.raises(ValueError, match="a prompt has 1 to 5 tokens here"):
+            generate(model, prompts, torch.tensor(few_or_many), 3, END, 1.0, random)
     for temperature, top_p in ((-1.0, 1.0), (1.0, 0.0), (1.0, 1.1)):
         with pytest.raises(ValueError, match="temperature"):
             generate(model, prompts, lengths, 3, END, temperature, random, top_p)

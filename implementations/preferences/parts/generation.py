@@ -34,10 +34,12 @@ def draw(logits: Tensor, uniforms: Tensor, temperature: float, top_p: float = 1.
     return tokens.clamp_(max=logits.shape[-1] - 1)
 
 
-def _checked(model: LanguageModel, lengths: Tensor, most: int, temperature: float, top_p: float) -> None:
+def _checked(
+    model: LanguageModel, prompts: Tensor, lengths: Tensor, most: int, temperature: float, top_p: float
+) -> None:
     shortest, longest = int(lengths.min()), int(lengths.max())
-    if shortest < 1:
-        raise ValueError("a prompt needs at least one token")
+    if shortest < 1 or longest > prompts.shape[1]:
+        raise ValueError(f"a prompt has 1 to {prompts.shape[1]} tokens here, not {shortest} or {longest}")
     if most < 1:
         raise ValueError(f"a response has room for at least one token, not {most}")
     if longest + most > model.context:
@@ -81,10 +83,11 @@ def generate(
             row gets depends on no other row; on any device.
 
     Raises:
-        ValueError: a prompt without tokens, prompts and responses beyond the context, or settings out of range.
+        ValueError: a prompt without tokens or longer than its row, prompts and responses beyond the context, or
+            settings out of range.
         ArithmeticError: the model's logits are not numbers.
     """
-    _checked(model, lengths, most, temperature, top_p)
+    _checked(model, prompts, lengths, most, temperature, top_p)
     rows, start, longest = len(prompts), int(lengths.min()), int(lengths.max())
     uniforms = _uniforms(rows, most, generator, prompts.device)
     # Per place and row, so that a step reads its own: tokens, the number to draw with, whether it is of the response.
@@ -126,7 +129,7 @@ def uncached(
     top_p: float = 1.0,
 ) -> Sequences:
     """What `generate` gives, row by row and with the whole sequence read again for each token: a reference for it."""
-    _checked(model, lengths, most, temperature, top_p)
+    _checked(model, prompts, lengths, most, temperature, top_p)
     uniforms = _uniforms(len(prompts), most, generator, prompts.device)
     asked = [prompt[:length].tolist() for prompt, length in zip(prompts, lengths.tolist(), strict=True)]
     responses: list[list[int]] = []
