@@ -40,8 +40,20 @@ class Method:
         return self._defines("loss")
 
     def takes_pairs(self) -> bool:
-        """Whether it can also learn from pairs that a trained model of its own made, read without importing it."""
+        """Whether it can learn from pairs that a trained model made: it has a setting for how many."""
+        return "pairs" in self.settings_fields()
+
+    def makes_its_pairs(self) -> bool:
+        """Whether the pairs must be those of a model of its own, read without importing it."""
         return self._defines("paired_loss")
+
+    def learns_from(self) -> str:
+        """What its LEARNS_FROM says, read without importing it; "" of a method that says nothing of it."""
+        for node in _parsed(self.path).body:
+            match node:
+                case ast.Assign(targets=[ast.Name(id="LEARNS_FROM")], value=ast.Constant(value=str(told))):
+                    return told
+        return ""
 
     def _defines(self, function: str) -> bool:
         return any(isinstance(node, ast.FunctionDef) and node.name == function for node in _parsed(self.path).body)

@@ -38,7 +38,8 @@ class Entry(Typed):
     validate_every: int | None = Field(default=None, ge=1)  # steps
     samples: int = Field(ge=1)  # drawn at evaluation
     timeout_minutes: float | None = Field(default=None, gt=0)  # of one training run
-    needs: list[Name] = Field(default=[], max_length=1)  # the entry whose models it takes, or starts from
+    # The entry whose models it takes or starts from; then, of some that are trained, one that judges or teaches.
+    needs: list[Name] = Field(default=[], max_length=2)
 
     @model_validator(mode="after")
     def _consistent(self) -> "Entry":
@@ -79,20 +80,19 @@ class Item(Typed):
 class Run(Item):
     """An entry with one seed: an item of `runs.<family>` of params.yaml.
 
-    `start` and `pairs` are folders of the entry that it starts from; of one that starts afresh `NO_DATA`.
+    `start` is the model of the entry that it starts from, `other` that of a second one that it needs, `pairs` the
+    folder that it learns from; where there is none `NO_DATA`.
     """
 
     seed: int
     start: str
+    other: str
     pairs: str
 
 
-class Recording(Typed):
+class Recording(Item):
     """Pairs to make by a trained entry, with one seed: an item of `pairs.<family>` of params.yaml."""
 
-    profile: Name
-    entry: Name
-    method: Name
     seed: int
     count: int
 
@@ -103,6 +103,7 @@ class Evaluation(Item):
     extractor: str  # of a task that asks for none `NO_DATA`
     models_of: Name  # the entry whose models are evaluated: itself, or the one that it needs
     models_by: Name  # that entry's method
+    start: str  # models of the entry that a trained one started from; of one that started afresh `NO_DATA`
 
 
 class Extraction(Typed):
@@ -222,29 +223,23 @@ def _check(
     for need in entry.needs:
         if need not in entries:
             raise input_error(path, f"{field}.needs", need, f"entries of this profile are {', '.join(entries)}")
-    from_pairs = entry.steps is not None and bool(entry.needs)
-    if from_pairs != (pairs_of(entry) is not None) or (from_pairs and not method.takes_pairs()):
-        told = "what is trained from the pairs of an entry names it in needs, and has settings.pairs; nothing else does"
-        raise input_error(path, f"{field}.needs", entry.needs, told)
-    if (count := entry.settings.get("pairs")) is not None and (type(count) is not int or count < FEWEST_PAIRS):
-        told = f"a whole number, at least {FEWEST_PAIRS}, so that some are left to validate with"
-        raise input_error(path, f"{field}.settings.pairs", count, told)
+    _check_origin(path, field, entry, method)
     allowed = method.settings_fields()
     for setting in entry.settings:
         if setting not in allowed:
             raise input_error(
                 path, f"{field}.settings.{setting}", setting, f"settings of {method.name}: {', '.join(allowed)}"
             )
-    for need in entry.needs:
+    for place, need in enumerate(entry.needs):
         other = entries[need]
         trainer = methods.get(other.method)
         if other.steps is None or trainer is None or trainer.family != method.family:
             raise input_error(path, f"{field}.needs", need, f"it must be trained, and of family {method.family}")
         if other.task not in known_tasks or known_tasks[other.task].dataset != known_tasks[entry.task].dataset:
             raise input_error(path, f"{field}.needs", need, f"its task must have the data set of {entry.task}")
-        if entry.steps is not None and other.method != entry.method:
+        if entry.steps is not None and method.makes_its_pairs() and other.method != entry.method:
             raise input_error(path, f"{field}.needs", need, f"pairs are made by {entry.method}, not by {other.method}")
-        for setting in ("network", "width") if entry.steps is not None else ():
+        for setting in ("network", "width") if entry.steps is not None and place == 0 else ():
             if entry.settings.get(setting) != other.settings.get(setting):
                 told = f"must be that of {need}, whose weights it starts from"
                 raise input_error(path, f"{field}.settings.{setting}", entry.settings.get(setting), told)
@@ -252,6 +247,27 @@ def _check(
             raise input_error(path, f"{field}.needs", need, "an entry cannot need itself")
         if lacking := sorted(set(entry.seeds) - set(other.seeds)):
             raise input_error(path, f"{field}.seeds", lacking[0], f"seeds of {need} are {other.seeds}")
+
+
+def _check_origin(path: Path, field: str, entry: Entry, method: Method) -> None:
+    """Whether what is trained from something says from what, and nothing else does."""
+    count, trained = entry.settings.get("pairs"), entry.steps is not None
+    if method.learns_from() == "rollouts":
+        if trained and not entry.needs:
+            told = f"{method.name} goes on from a trained model: name the entry that has it"
+            raise input_error(path, f"{field}.needs", entry.needs, told)
+    elif (trained and bool(entry.needs)) != (pairs_of(entry) is not None) or (count and not method.takes_pairs()):
+        told = "what is trained from the pairs of an entry names it in needs, and has settings.pairs; nothing else does"
+        raise input_error(path, f"{field}.needs", entry.needs, told)
+    if method.learns_from() == "pairs" and count is None:
+        told = f"{method.name} learns from pairs: give settings.pairs, and needs, the entry that makes them"
+        raise input_error(path, f"{field}.settings.pairs", None, told)
+    if len(entry.needs) > 1 and (not trained or not method.learns_from()):
+        told = f"{method.name} takes one entry's models; leave the second out"
+        raise input_error(path, f"{field}.needs", entry.needs, told)
+    if count is not None and (type(count) is not int or count < FEWEST_PAIRS):
+        told = f"a whole number, at least {FEWEST_PAIRS}, so that some are left to validate with"
+        raise input_error(path, f"{field}.settings.pairs", count, told)
 
 
 def pairs_of(entry: Entry | ComposedEntry) -> int | None:
@@ -296,19 +312,30 @@ def compose(profile: Profile, root: Path = Path()) -> Params:
             extractor=f"extractors/{extractor}" if extractor else NO_DATA,
             models_of=models_of,
             models_by=profile.entries[models_of].method,
+            start=_models(profile, entry.needs[0]) if entry.steps is not None and entry.needs else NO_DATA,
         )
         if entry.steps is not None:
             for seed in entry.seeds:
-                start = made = NO_DATA
+                start, other = (
+                    f"{_models(profile, entry.needs[place])}/s{seed}" if place < len(entry.needs) else NO_DATA
+                    for place in range(2)
+                )
+                made = NO_DATA
                 if (count := pairs_of(entry)) is not None:
-                    need = entry.needs[0]
-                    start = f"runs/{profile.profile}/{need}/models/s{seed}"
+                    need = entry.needs[-1]
                     made = f"runs/{profile.profile}/{need}/pairs/n{count}_s{seed}"
                     # Of entries that need the same pairs of one entry, the item is the same: they are made once.
                     pairs[family][f"{profile.profile}_{need}_n{count}_s{seed}"] = Recording(
-                        profile=profile.profile, entry=need, method=entry.method, seed=seed, count=count
+                        profile=profile.profile,
+                        entry=need,
+                        method=profile.entries[need].method,
+                        **{folder: where[folder] for folder in ("data", "features")},
+                        seed=seed,
+                        count=count,
                     )
-                runs[family][f"{profile.profile}_{name}_s{seed}"] = Run(**where, seed=seed, start=start, pairs=made)
+                runs[family][f"{profile.profile}_{name}_s{seed}"] = Run(
+                    **where, seed=seed, start=start, other=other, pairs=made
+                )
         budget = {"steps": entry.steps, "validate_every": entry.validate_every} if entry.steps is not None else {}
         entries[name] = ComposedEntry(
             method=entry.method,
@@ -338,6 +365,11 @@ def compose(profile: Profile, root: Path = Path()) -> Params:
     # Of the whole composition: a task edited in code is as much a reason to compose again as a profile edited.
     whole = digest(params.model_dump())
     return params.model_copy(update={"composed_for": ComposedFor(profile=profile.profile, hash=whole)})
+
+
+def _models(profile: Profile, entry: str) -> str:
+    """The folder of an entry's models."""
+    return f"runs/{profile.profile}/{entry}/models"
 
 
 def write_params(params: Params, path: Path = PARAMS) -> None:

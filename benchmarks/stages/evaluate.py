@@ -7,18 +7,21 @@ from pathlib import Path
 from typing import Any
 
 from benchmarks import profiles
+from benchmarks.data.parts.corpus import Corpus
 from benchmarks.data.parts.dataset import load
 from benchmarks.errors import InputError
 from benchmarks.judging.protocols import Measurement
 from benchmarks.methods import Method, find_method, tasks
 from benchmarks.metrics.drawings import Drawing, Drawn
-from benchmarks.metrics.given import Given, Trainer
+from benchmarks.metrics.given import Trainer
 from benchmarks.metrics.measured import Evaluated, Measured
+from benchmarks.metrics.passages import Passages, Written
+from benchmarks.metrics.started import Started
 from benchmarks.provenance import entry_source, training_source
 from benchmarks.receipts import Stopwatch, receipt
 from benchmarks.records import EntryReceipt, EntryRecord, Metric, Picture, RunRecord, Trained, flat, metric
 from benchmarks.stages.extractors import FOLDER as EXTRACTORS
-from benchmarks.stages.train import check_hardware, model_folder, receipt_file
+from benchmarks.stages.train import check_hardware, corpus_of, model_folder, receipt_file, trainer_of
 from benchmarks.typed_files import load as load_typed
 from benchmarks.typed_files import read_json, validate, write_json
 
@@ -39,7 +42,7 @@ def run(profile: str, entry: str, off_profile: bool, evals: Path = EVALS) -> Non
     take = importlib.import_module(f"benchmarks.families.{method.family}.evaluate").evaluate
     runs: list[RunRecord] = []
     pictures: list[Picture] | None = None
-    drawings: list[Drawing] = []
+    drawings: list[Drawing | Passages] = []
     timings: dict[str, float] = {}
     for seed in composed.seeds:
         run_record = RunRecord(seed=seed, status="done")
@@ -64,7 +67,8 @@ def run(profile: str, entry: str, off_profile: bool, evals: Path = EVALS) -> Non
             timings |= {f"{name} s{seed}": seconds for name, seconds in taken.timings.items()}
             if pictures is None:
                 pictures = [Picture.of(picture) for picture in taken.pictures]
-                drawings = taken.drawings if isinstance(taken, Drawn) else []
+                drawings = [*taken.drawings] if isinstance(taken, Drawn) else []
+                drawings += taken.passages if isinstance(taken, Written) else []
         runs.append(run_record)
     target = evals / profile / entry
     fields = {
@@ -108,27 +112,25 @@ def trained(method: Method, profile: str, entry: str, seed: int) -> Trained:
     return told
 
 
-def _trainer(params: profiles.Params, entry: str) -> Trainer:
-    """Of a trained entry."""
-    composed = params.entries[entry]
-    method = find_method(composed.method)
-    where = f"{profiles.PARAMS}: entries.{entry}"
-    return Trainer(method.module(), profiles.typed_settings(method, composed.method_settings(), where))
-
-
-def _inputs(params: profiles.Params, entry: str, run_record: RunRecord, task: Any, trainer: Trainer) -> Given:
+def _inputs(params: profiles.Params, entry: str, run_record: RunRecord, task: Any, trainer: Trainer) -> Started:
     """`trainer` is the entry's own method."""
-    models_of = params.entries[entry].models_of(entry) or entry
+    composed = params.entries[entry]
+    models_of = composed.models_of(entry) or entry
     dataset: str | None = task.dataset
 
-    def weights() -> dict[str, Any]:
+    def weights_of(trained: str) -> dict[str, Any]:
         import torch
 
-        file = model_folder(params.profile, models_of, run_record.seed) / "model.pt"
+        file = model_folder(params.profile, trained, run_record.seed) / "model.pt"
         if not file.is_file():
-            raise InputError(f"{file}: no such file; entry {entry} has no weights")
+            raise InputError(f"{file}: no such file; entry {trained} has no weights")
         state: dict[str, Any] = torch.load(file, "cpu", weights_only=True)
         return state
+
+    def corpus() -> Corpus:
+        if dataset is None:
+            raise InputError(f"entry {entry}: its task has no data set, so that there are no texts")
+        return corpus_of(dataset)
 
     def of_dataset(folder: str) -> Path:
         if dataset is None:
@@ -141,16 +143,19 @@ def _inputs(params: profiles.Params, entry: str, run_record: RunRecord, task: An
             raise InputError(f"entry {entry}: there is no extractor {EXTRACTORS / str(name)}; run: dvc repro")
         return EXTRACTORS / name
 
-    return Given(
+    starts = composed.budget() is not None and bool(composed.needs)
+    return Started(
         seed=run_record.seed,
-        samples=params.entries[entry].samples,
+        samples=composed.samples,
         arithmetic=params.hardware.arithmetic(),
         images=lambda split: load(of_dataset("data"), split)[0],
         features=lambda: read_json(of_dataset("features") / "pixels.json"),
-        weights=weights,
+        weights=lambda: weights_of(models_of),
         curve=lambda: [point.numbers() for point in run_record.curve],
-        trainer=trainer if models_of == entry else _trainer(params, models_of),
+        trainer=trainer if models_of == entry else trainer_of(params, models_of),
         extractor=extractor,
+        start=(lambda: weights_of(composed.needs[0])) if starts else None,
+        corpus=corpus,
     )
 
 

@@ -9,6 +9,7 @@ import time
 import traceback
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
 from types import FrameType
@@ -16,9 +17,13 @@ from typing import Any
 
 from benchmarks import hardware, profiles
 from benchmarks.checkpoints import DiskCheckpoint
-from benchmarks.data.parts.dataset import load
+from benchmarks.data.parts import texts
+from benchmarks.data.parts.corpus import Corpus
+from benchmarks.data.parts.dataset import find, load
+from benchmarks.data.parts.texts import TextDataset
 from benchmarks.errors import CheckFailed, InputError
 from benchmarks.methods import find_method, tasks
+from benchmarks.metrics.given import Trainer
 from benchmarks.progress import Progress
 from benchmarks.provenance import training_source
 from benchmarks.receipts import Stopwatch, file_hash, receipt
@@ -27,6 +32,7 @@ from benchmarks.typed_files import write_json
 
 RUNS = Path("runs")
 DATA = Path("data")
+FEATURES = Path("features")
 NUMERICS = Path("numerics.txt")
 FAILURES = Path(".failures")
 PROBE_STEPS = 3
@@ -83,11 +89,11 @@ def run(profile: str, entry: str, seed: int, off_profile: bool) -> None:
     off = check_hardware(params.hardware, profile, off_profile)
     settings = profiles.typed_settings(method, composed.method_settings(), f"{profiles.PARAMS}: entries.{entry}")
     task = tasks(method.family)[composed.task]
-    images = _images(task.dataset)
-    if task.dataset and settings.batch > len(images("train")):
+    examples = examples_of(task.dataset)
+    if task.dataset and settings.batch > len(examples("train")):
         raise InputError(
             f"{profiles.PARAMS}: entries.{entry}.settings.batch: found {settings.batch}; "
-            f"at most the {len(images('train'))} training images of {task.dataset}"
+            f"at most the {len(examples('train'))} training examples of {task.dataset}"
         )
     source = training_source(method)
     origin = _origin(params, entry, seed)
@@ -100,7 +106,7 @@ def run(profile: str, entry: str, seed: int, off_profile: bool) -> None:
         "data": {path.name: file_hash(path) for path in sorted((DATA / task.dataset).iterdir())}
         if task.dataset
         else {},
-        "origin": {str(path): file_hash(path) for path in _files_of(origin)},
+        "origin": {str(path): file_hash(path) for path in origin.files()} if origin else {},
     }
     train = importlib.import_module(f"benchmarks.families.{method.family}.train").train
     from benchmarks.torch_flags import TorchFlags
@@ -109,10 +115,10 @@ def run(profile: str, entry: str, seed: int, off_profile: bool) -> None:
     flags = TorchFlags(**params.hardware.arithmetic())
 
     def fitted(steps: int, checkpoint: Any, report: Any, stop: Any) -> Any:
-        given = (method.module(), settings, task, steps, budget["validate_every"], seed, flags, images)
+        given = (method.module(), settings, task, steps, budget["validate_every"], seed, flags, examples)
         if origin is None:
             return train(*given, checkpoint, report, stop)
-        return train(*given, checkpoint, report, stop, _opened(*origin, settings.pairs))
+        return train(*given, checkpoint, report, stop, origin.opened(method.family, settings))
 
     try:
         probes = [fitted(PROBE_STEPS, _Nowhere(), _ignore, bool) for _ in range(2)]
@@ -155,33 +161,64 @@ def run(profile: str, entry: str, seed: int, off_profile: bool) -> None:
     checkpoint.done()
 
 
-def _origin(params: profiles.Params, entry: str, seed: int) -> tuple[Path, Path] | None:
-    """The weights file and the pairs folder that an entry starts from, of one that starts from another."""
-    run = params.runs[find_method(params.entries[entry].method).family][f"{params.profile}_{entry}_s{seed}"]
-    return None if run.pairs == profiles.NO_DATA else (Path(run.start) / "model.pt", Path(run.pairs))
+@dataclass(frozen=True)
+class _Origin:
+    """Where an entry finds what it starts from; `other` is the model of a second entry, with what trained it."""
+
+    start: Path
+    pairs: Path | None
+    other: tuple[Path, Trainer] | None
+
+    def files(self) -> list[Path]:
+        """Raises InputError when one is not there."""
+        for needed in (self.start, self.pairs, self.other[0] if self.other else None):
+            if needed is not None and not needed.exists():
+                raise InputError(f"{needed}: not there; run: dvc repro")
+        files = [self.start, *(sorted(self.pairs.iterdir()) if self.pairs else [])]
+        return [*files, self.other[0]] if self.other else files
+
+    def opened(self, family: str, settings: Any) -> Any:
+        """The `Origin` of the family's pairs.py."""
+        import torch
+
+        module = importlib.import_module(f"benchmarks.families.{family}.pairs")
+
+        def weights(file: Path) -> Callable[[], Any]:
+            return lambda: torch.load(file, "cpu", weights_only=True)
+
+        def pairs(split: str) -> Any:
+            return module.read(self.pairs, settings.pairs, split)
+
+        if self.other is None:
+            return module.Origin(weights(self.start), pairs)
+        return module.Origin(weights(self.start), pairs, (weights(self.other[0]), self.other[1]))
 
 
-def _files_of(origin: tuple[Path, Path] | None) -> list[Path]:
-    if origin is None:
-        return []
-    weights, pairs = origin
-    for needed in (weights, pairs):
-        if not needed.exists():
-            raise InputError(f"{needed}: not there; run: dvc repro")
-    return [weights, *sorted(pairs.iterdir())]
+def _origin(params: profiles.Params, entry: str, seed: int) -> _Origin | None:
+    """Of an entry that starts from another; None of one that starts afresh."""
+    composed = params.entries[entry]
+    run = params.runs[find_method(composed.method).family][f"{params.profile}_{entry}_s{seed}"]
+    if run.start == profiles.NO_DATA:
+        return None
+    other = None
+    if run.other != profiles.NO_DATA:
+        other = Path(run.other) / "model.pt", trainer_of(params, composed.needs[1])
+    pairs = None if run.pairs == profiles.NO_DATA else Path(run.pairs)
+    return _Origin(Path(run.start) / "model.pt", pairs, other)
 
 
-def _opened(weights: Path, pairs: Path, count: int) -> Any:
-    """An `Origin` of the diffusion family."""
-    import torch
+def trainer_of(params: profiles.Params, entry: str) -> Trainer:
+    """Of a trained entry: its method and settings."""
+    composed = params.entries[entry]
+    method = find_method(composed.method)
+    where = f"{profiles.PARAMS}: entries.{entry}"
+    return Trainer(method.module(), profiles.typed_settings(method, composed.method_settings(), where))
 
-    from benchmarks.families.diffusion.pairs import Origin, read
 
-    return Origin(lambda: torch.load(weights, "cpu", weights_only=True), lambda split: read(pairs, count, split))
-
-
-def _images(dataset: str | None) -> Callable[[str], Any]:
-    """The images of a split; of a task without a data set nothing asks for any."""
+def examples_of(dataset: str | None) -> Callable[[str], Any]:
+    """What a family is given of a data set: images by split, or a `Corpus`; of no data set nothing is asked for."""
+    if dataset is not None and isinstance(find(dataset), TextDataset):
+        return corpus_of(dataset)
 
     @cache
     def of(split: str) -> Any:
@@ -189,6 +226,18 @@ def _images(dataset: str | None) -> Callable[[str], Any]:
         return load(DATA / dataset, split)[0]
 
     return of
+
+
+def corpus_of(dataset: str) -> Corpus:
+    """The texts of a data set and its tokenizer, each read when it is asked for."""
+
+    def tokenizer() -> str:
+        file = FEATURES / dataset / "tokenizer.json"
+        if not file.is_file():
+            raise InputError(f"{file}: no such file; run: claimbench features {dataset}")
+        return file.read_text(encoding="utf-8")
+
+    return Corpus(cache(lambda split: texts.records(DATA / dataset, split)), tokenizer)
 
 
 def _curve_point(row: dict[str, float]) -> CurvePoint:

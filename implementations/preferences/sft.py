@@ -5,8 +5,8 @@ A language model p learns to say a response y to a prompt x, by maximum likeliho
     loss = - sum over t of ln p(y_t | x, y_<t)
 
 averaged over the tokens of a batch, or over its sequences. The prompt is read and not learned; a text to pretrain on
-has a prompt of one token. With `pairs`, the responses are the preferred ones of so many pairs: Preferred-FT, a baseline
-of arXiv 2305.18290, section 6. The responses may also be a stronger model's (distillation, arXiv 2501.12948).
+has a prompt of one token. With `pairs`, the responses are a model's: the preferred ones of so many pairs, Preferred-FT,
+a baseline of arXiv 2305.18290, section 6; or those rewarded in full, of a stronger model (distillation, 2501.12948).
 """
 
 from dataclasses import dataclass
@@ -23,6 +23,7 @@ from implementations.preferences.parts.sequences import Sequences
 
 LEARNS_FROM = "texts"
 Per = Literal["token", "sequence"]
+Responses = Literal["preferred", "rewarded"]
 
 
 @dataclass(frozen=True)
@@ -30,6 +31,7 @@ class Settings:
     """The papers give no recipe for small models: the defaults are those of DPO's training, but for the average."""
 
     pairs: int | None = None  # ours; None: learns from texts, a number: from the preferred responses of so many pairs
+    responses: Responses = "preferred"  # ours; which of a model's, with `pairs`: "rewarded" are those rewarded in full
     per: Per = "token"  # ours; "sequence": the author code of DPO, whose learning rates do not carry over
     network: Network = "gpt2_large"  # of the IMDb study; arXiv 2305.18290, section 6
     batch: int = 64  # sequences; arXiv 2305.18290, appendix B, of DPO
@@ -41,6 +43,8 @@ class Settings:
 
     def __post_init__(self) -> None:
         require_positive(self, "pairs", "batch", "learning_rate", "gradient_clip", "ema_half_life")
+        if self.responses not in get_args(Responses):
+            raise ValueError(f"responses are preferred or rewarded, not {self.responses}")
         if self.per not in get_args(Per) or self.warmup < 0:
             raise ValueError(f"per is token or sequence and warmup at least 0, not {self.per} and {self.warmup}")
 

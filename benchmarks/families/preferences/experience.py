@@ -1,0 +1,162 @@
+"""Learning from responses that the policy draws as it learns: drawn, judged, used for some steps, drawn anew."""
+
+import copy
+from collections.abc import Callable, Sequence
+from dataclasses import asdict
+from typing import Any
+
+import torch
+from torch import Tensor
+
+from benchmarks.families.preferences.learning import Learning, Run
+from benchmarks.families.preferences.models import decoded, padded_prompts, trunk, untrained
+from benchmarks.families.preferences.pairs import Origin
+from benchmarks.families.preferences.worlds import Prompt, Sums
+from benchmarks.seeds import torch_generator
+from implementations.preferences.parts.batches import Rollouts
+from implementations.preferences.parts.generation import generate
+from implementations.preferences.parts.responses import log_probs
+from implementations.preferences.parts.sequences import Sequences, entropies, kl_divergences
+
+PROMPTS = 8192  # that training goes round, at most
+VALIDATION_PROMPTS = 128
+
+Judge = Callable[[Sequence[Prompt], Sequences], Tensor]
+"""The rewards of responses, (rows,), float32, on their device."""
+
+
+def of_rollouts(run: Run, origin: Origin) -> Learning:
+    """The method's loss of responses that its policy draws; where it starts is the reference.
+
+    The validation value is the negative of what the method maximises, E r - beta KL, on prompts of the valid split.
+    """
+    reference = copy.deepcopy(trunk(run.model)).eval().requires_grad_(False)
+    judge = _learned(run, origin) if getattr(run.settings, "reward", "true") == "learned" else _true(run)
+    experience = Experience(run, reference, judge)
+    prompts = run.here.prompts("valid", VALIDATION_PROMPTS)
+    noted: dict[str, float] = {}
+
+    def validate() -> float:
+        noted.clear()
+        noted.update(_validated(run, reference, judge, prompts) | experience.told())
+        return getattr(run.settings, "beta", 0.0) * noted["kl"] - noted["reward"]
+
+    state = {"experience": experience}
+    return Learning(len(experience.prompts), experience.loss, validate, lambda: dict(noted), state)
+
+
+def _true(run: Run) -> Judge:
+    def judge(prompts: Sequence[Prompt], drawn: Sequences) -> Tensor:
+        return torch.tensor(run.here.rewards(prompts, decoded(drawn)), device=run.device)
+
+    return judge
+
+
+def _learned(run: Run, origin: Origin) -> Judge:
+    """The scores of the second model that the entry needs."""
+    if origin.other is None:
+        raise ValueError("reward learned: name in needs, after the entry to start from, the one that has the rewards")
+    weights, trainer = origin.other
+    if not hasattr(trainer.method, "scores"):
+        raise ValueError("reward learned: the second entry of needs must be a reward model")
+    scorer = untrained(trainer.method, trainer.settings, run.task, run.here.vocabulary, torch_generator(0, "unused"))
+    scorer.load_state_dict(weights())
+    scorer.to(run.device).eval().requires_grad_(False)
+
+    def judge(prompts: Sequence[Prompt], drawn: Sequences) -> Tensor:
+        with torch.no_grad():
+            found: Tensor = trainer.method.scores(scorer, drawn)
+        return found
+
+    return judge
+
+
+class Experience:
+    """Rollouts and how much of them is used up. Its state travels with the checkpoint."""
+
+    def __init__(self, run: Run, reference: Any, judge: Judge):
+        self.run, self.reference, self.judge = run, reference, judge
+        count = max(run.settings.batch, PROMPTS)
+        self.prompts = run.here.prompts("train", count)
+        self.draws = run.generator("rollouts")
+        self.rollouts: Rollouts | None = None
+        self.order = torch.empty(0, dtype=torch.int64)  # groups, as the steps to come take them
+        self.sums = {"drawn": 0.0, "train_reward": 0.0, "zero_advantage": 0.0}  # since they were last told
+
+    def loss(self, indices: Tensor, draws: torch.Generator) -> Tensor:
+        """Of the next rows; draws new responses, to the prompts at these indices, when all have been used."""
+        if len(self.order) == 0:
+            self._draw([self.prompts[place] for place in indices.tolist()])
+        assert self.rollouts is not None
+        group, count = self.rollouts.group, max(1, self.run.settings.minibatch // self.rollouts.group)
+        groups, self.order = self.order[:count], self.order[count:]
+        rows = (groups[:, None] * group + torch.arange(group)).flatten().to(self.run.device)
+        found: Tensor = self.run.method.loss(self.run.model, self.run.settings, self.rollouts.rows(rows), draws)
+        return found
+
+    def _draw(self, prompts: Sequence[Prompt]) -> None:
+        run, settings, group = self.run, self.run.settings, self.run.settings.group
+        asked = [prompt for prompt in prompts for _ in range(group)]
+        policy = run.method.policy(run.model)
+        drawn = _drawn(run, policy, asked, settings.temperature, self.draws)
+        with torch.no_grad():
+            rewards = self.judge(asked, drawn)
+            if hasattr(run.method, "assessed"):  # a value head beside the policy
+                under, values = run.method.assessed(run.model, drawn)
+            else:
+                under, values = log_probs(policy, drawn), None
+            reference = log_probs(self.reference, drawn)
+        self.rollouts = Rollouts(drawn, rewards, under, reference, values, group)
+        wanted = settings.updates * max(1, settings.minibatch // group)
+        rounds = -(-wanted // len(prompts))
+        orders = [torch.randperm(len(prompts), generator=self.draws, device=self.draws.device) for _ in range(rounds)]
+        self.order = torch.cat(orders)[:wanted].cpu()
+        grouped = rewards.view(-1, group)
+        self.sums["drawn"] += len(prompts)
+        self.sums["train_reward"] += float(grouped.mean(1).sum())
+        self.sums["zero_advantage"] += float((grouped.amax(1) == grouped.amin(1)).sum())
+
+    def told(self) -> dict[str, float]:
+        """Means a prompt since this was last asked: the reward, and how often all its responses had the same."""
+        drawn = self.sums.pop("drawn")
+        told = {name: total / drawn for name, total in self.sums.items() if drawn}
+        if self.run.settings.group == 1:
+            told.pop("zero_advantage", None)
+        self.sums = {"drawn": 0.0, "train_reward": 0.0, "zero_advantage": 0.0}
+        return told
+
+    def get_state(self) -> dict[str, Any]:
+        """As a checkpoint holds it."""
+        kept = None if self.rollouts is None else asdict(self.rollouts)
+        return {"draws": self.draws.get_state(), "order": self.order, "sums": dict(self.sums), "rollouts": kept}
+
+    def set_state(self, state: dict[str, Any]) -> None:
+        """What `get_state` gave."""
+        self.draws.set_state(state["draws"])
+        self.order, self.sums = state["order"], dict(state["sums"])
+        if (kept := state["rollouts"]) is not None:
+            self.rollouts = Rollouts(**(kept | {"sequences": Sequences(**kept["sequences"])})).to(self.run.device)
+
+
+def _drawn(run: Run, policy: Any, asked: Sequence[Prompt], temperature: float, draws: torch.Generator) -> Sequences:
+    tokens, lengths = padded_prompts(asked, run.here.vocabulary.end, run.device)
+    return generate(policy, tokens, lengths, run.task.most, run.here.vocabulary.end, temperature, draws)
+
+
+def _validated(run: Run, reference: Any, judge: Judge, prompts: Sequence[Prompt]) -> dict[str, float]:
+    """Means over one response to each prompt, drawn at temperature 1 with the same numbers at every validation."""
+    policy = run.method.policy(run.model)
+    drawn = _drawn(run, policy, prompts, 1.0, run.generator("validation rollouts"))
+    with torch.no_grad():
+        logits = policy(drawn.tokens[:, :-1])
+        kl = kl_divergences(logits, reference(drawn.tokens[:, :-1]), drawn).sum(1)
+        entropy = entropies(logits, drawn).sum() / drawn.lengths().sum()
+        rewards = judge(prompts, drawn)
+    told = {"reward": rewards.mean(), "kl": kl.mean(), "entropy": entropy, "length": drawn.lengths().double().mean()}
+    found = {name: float(value) for name, value in told.items()}
+    if isinstance(run.here, Sums):
+        judged = [run.here.judged(*pair) for pair in zip(prompts, decoded(drawn), strict=True)]
+        found["right"], found["formed"] = (sum(column) / len(judged) for column in zip(*judged, strict=True))
+    elif getattr(run.settings, "reward", "true") == "learned":
+        found["true_reward"] = sum(run.here.rewards(prompts, decoded(drawn))) / len(prompts)
+    return found

@@ -1,0 +1,70 @@
+"""What a language model can be asked to learn. Plain values: `claimbench list` reads them without importing torch."""
+
+from dataclasses import asdict, dataclass, field
+
+
+@dataclass(frozen=True)
+class Continuation:
+    """Reviews to go on with from their first tokens, to be of positive sentiment (the DPO paper's section 6.1).
+
+    Every `held_out`-th training text is kept from supervised training: their beginnings are the prompts that pairs and
+    rollouts start from. Validation and test prompts are beginnings of the texts of those splits.
+    """
+
+    name: str
+    dataset: str
+    shortest: int  # tokens of a prompt, drawn evenly between both (paper: 2 to 8)
+    longest: int
+    most: int  # tokens of a response, its end included
+    held_out: int
+    judge: str = "lexicon"  # of sentiment: whose score is the true reward
+    temperatures: tuple[float, ...] = (0.0, 0.25, 0.5, 0.75, 1.0)  # at which win rates are taken
+    completions: int = 4  # of each prompt that pairs are made of (paper: 4, which give 6 pairs)
+
+    @property
+    def context(self) -> int:
+        """Tokens of the longest sequence; longer texts are cut."""
+        return self.longest + self.most
+
+    def settings(self) -> dict[str, object]:
+        """What of the task decides a number; part of an entry's parameters."""
+        return _told(self)
+
+
+@dataclass(frozen=True)
+class Arithmetic:
+    """Sums to work out, from rules alone: an exact answer, and the format of R1-Zero's template (section 2.2).
+
+    The texts that a base model learns from mix styles, with these probabilities, so that it knows some of them and has
+    mastered none; sums of the splits differ.
+    """
+
+    name: str
+    digits: int  # of a summand, at most
+    train: int  # sums
+    valid: int
+    test: int
+    styles: dict[str, float] = field(hash=False)
+    format_weight: float  # of the reward for the format, beside 1 for the answer
+    most: int  # tokens of a response, its end included
+    answers: int = 16  # drawn for each test question
+    completions: int = 4  # of each prompt that another model learns from
+    seed: int = 0
+    dataset: None = None  # nothing is fetched
+
+    @property
+    def context(self) -> int:
+        """Tokens of the longest sequence."""
+        return 2 * self.digits + 2 + self.most
+
+    def settings(self) -> dict[str, object]:
+        """What of the task decides a number; part of an entry's parameters."""
+        return {name: value for name, value in _told(self).items() if name != "dataset"}
+
+
+Problem = Continuation | Arithmetic
+
+
+def _told(task: Problem) -> dict[str, object]:
+    told = {name: value for name, value in asdict(task).items() if name != "name"}
+    return {name: list(value) if isinstance(value, tuple) else value for name, value in told.items()}
