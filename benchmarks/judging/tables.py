@@ -30,6 +30,8 @@ FRONTIERS = ["claim", "task", "metric", "unit", "direction", "at", "at_unit", "s
              "seeds", "at_mean", "at_low", "at_high", "mean", "low", "high", "stale"]
 # fmt: on
 
+ROLES = ("better", "worse", "origin")  # of the sides of a frontier
+
 Row = dict[str, Any]
 
 
@@ -184,7 +186,7 @@ def frontier_rows(claims: Iterable[Claim], records: Sequence[EntryRecord], stale
     rows = []
     for claim in (claim for claim in claims if isinstance(claim, DominanceClaim)):
         asked = claim.measurement.stated() if claim.measurement else {}
-        for role in ("better", "worse", "origin"):
+        for role in ROLES:
             side = getattr(claim, role)
             taken = rows_of(side, claim, records) if side else []
             fitting = [row for row in taken if first_difference(asked, row.protocol) is None]
@@ -193,9 +195,10 @@ def frontier_rows(claims: Iterable[Claim], records: Sequence[EntryRecord], stale
                     told = {"claim": claim.id, "metric": claim.metric, "at": claim.at, "side": side.label()}
                     rows.append({**told, "role": role, **_frontier_point(point, stale)})
     drawn = {(row["claim"], row["task"]) for row in rows if row["role"] != "origin"}
-    return sorted(
-        (row for row in rows if (row["claim"], row["task"]) in drawn), key=lambda row: (row["claim"], row["task"])
-    )
+    rows = [row for row in rows if (row["claim"], row["task"]) in drawn]
+    named = ("at_mean", "entry", "variant")
+    rows.sort(key=lambda row: (row["claim"], row["task"], ROLES.index(row["role"]), *(row[name] for name in named)))
+    return rows
 
 
 def _frontier_point(point: Point, stale: Collection[str]) -> Row:

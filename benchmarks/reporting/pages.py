@@ -32,7 +32,7 @@ WARNINGS = {
 HOW_TO_READ = (
     ("reproduced", "the paper's value lies within the stated tolerance of ours, shown by a test over seeds"),
     ("better, worse", "ours differs from the paper's value, to the good or to the bad"),
-    ("contradicted", "an ordering, trend or exact value of the paper does not hold here"),
+    ("contradicted", "an ordering, trend, dominance or exact value of the paper does not hold here"),
     ("undecided", "the seeds cannot tell; a run that is not done also leaves its claim undecided"),
     ("holds / fails / undecided at … scale", "the same for a claim about a method, run below the paper's scale"),
     (

@@ -19,9 +19,10 @@ def run(name: str) -> None:
         f"  kind {claim.kind}, scope {claim.scope}, metric {claim.metric} ({claim.unit}, {claim.direction} is better)"
     )
     print(f"  the paper: {claims.paper_value(claim)}")
-    tolerance = getattr(claim, "tolerance", None)
-    if tolerance is not None:
-        print(f"  tolerance: {tolerance.absolute:g}, because {tolerance.reason.strip()}")
+    for name in ("tolerance", "margin"):
+        if (allowed := getattr(claim, name, None)) is not None:
+            print(f"  {name}: {allowed.absolute:g}, because {allowed.reason.strip()}")
+    metrics = [claim.metric, claim.at] if isinstance(claim, claims.DominanceClaim) else [claim.metric]
     if claim.measurement:
         for field, value in claim.measurement.stated().items():
             print(f"  asks for {field}: {value}")
@@ -32,15 +33,16 @@ def run(name: str) -> None:
             print(f"\nprofile {profile}{f', task {verdict.task}' if verdict.task else ''}: {verdict.verdict.upper()}")
             print(f"  because: {verdict.reason}")
             for record in verdict.records:
-                _tell(record, claim.metric, marks(record, stale))
+                _tell(record, metrics, marks(record, stale))
 
 
-def _tell(record: EntryRecord, metric: str, found: list[str]) -> None:
+def _tell(record: EntryRecord, metrics: list[str], found: list[str]) -> None:
     print(f"  entry {record.entry} (tier {record.tier}){': ' + ', '.join(found) if found else ''}")
     for run in record.runs:
         for row in run.metrics:
-            if row.name == metric:
-                print(f"    seed {run.seed}, {describe(row.variant)}: {row.value} {row.unit} over {row.n}")
+            if row.name in metrics:
+                named = f"{row.name} " if len(metrics) > 1 else ""
+                print(f"    seed {run.seed}, {describe(row.variant)}: {named}{row.value} {row.unit} over {row.n}")
         if run.status != "done":
             print(f"    seed {run.seed}: {run.status}, {run.reason}")
     receipt = RECEIPTS / record.profile / f"{record.entry}.json"

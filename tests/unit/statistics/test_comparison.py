@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 from scipy import stats
 
-from benchmarks.statistics.comparison import Comparison, Order, paired, welch
+from benchmarks.statistics.comparison import Comparison, Order, contrast, paired, welch
 
 SIZES = (3, 5, 10)
 ALPHA = 0.05
@@ -194,6 +194,60 @@ def test_bad_input_is_refused(compare: Compare, a: list[float], b: list[float], 
 def test_pairs_need_equal_lengths() -> None:
     with pytest.raises(ValueError, match="same number"):
         paired([1.0, 2.0], [1.0, 2.0, 3.0])
+
+
+# Sums of several means
+@pytest.mark.parametrize("sizes", [(2, 2), (3, 3), (5, 3), (3, 10)])
+def test_a_contrast_of_two_is_the_comparison_of_two(sizes: tuple[int, int]) -> None:
+    generator = np.random.default_rng(sum(sizes))
+    a, b = generator.normal(1.0, 1.0, size=sizes[0]).tolist(), generator.normal(0.0, 3.0, size=sizes[1]).tolist()
+    for compare, shared in ((welch, False), (paired, True)):
+        if shared and sizes[0] != sizes[1]:
+            continue
+        ours, theirs = contrast([a, b], [1.0, -1.0], shared, ALPHA), compare(a, b, ALPHA)
+        # The same sums in another order: a few roundings of values of size 1.
+        for name in ("difference", "low", "high", "p"):
+            assert getattr(ours, name) == pytest.approx(getattr(theirs, name), rel=1e-12, abs=1e-12)
+        assert (ours.decision, ours.test, ours.n) == (theirs.decision, theirs.test, theirs.n)
+        twice = contrast([b, a], [-2.0, 2.0], shared, ALPHA)
+        assert twice.low == pytest.approx(2.0 * theirs.low, rel=1e-12, abs=1e-12)
+
+
+@pytest.mark.parametrize("n", SIZES)
+@pytest.mark.parametrize("shared", [True, False])
+def test_a_contrast_of_three_decides_as_rarely_as_stated(n: int, shared: bool) -> None:
+    """Weights whose sum of means is 0, spreads of 1, 2 and 4."""
+    weights, means, spreads = [1.0, -1.5, 0.5], [1.0, 2.0, 4.0], [1.0, 2.0, 4.0]
+    generator = np.random.default_rng(60 + n)
+    draws = np.array(means)[:, None] + np.array(spreads)[:, None] * generator.normal(size=(TRIALS, 3, n))
+    draws += 20.0 * generator.normal(size=(TRIALS, 1, n)) * shared
+    rate = sum(contrast(samples, weights, shared, ALPHA).decision != "undecided" for samples in draws.tolist()) / TRIALS
+    assert 2 * ALPHA - FOUR_ERRORS - 0.03 * (not shared) <= rate <= 2 * ALPHA + FOUR_ERRORS  # Welch is cautious (maths)
+
+
+def test_a_contrast_by_hand_and_without_spread() -> None:
+    test = contrast([[1.0, 2.0, 3.0], [2.0, 4.0, 6.0], [0.0, 0.0, 3.0]], [1.0, -1.0, 1.0], True)
+    assert test.difference == 0.0 - 1.0  # seed by seed -1, -2, 0
+    assert test.high == pytest.approx(-1.0 + 2.919986 / math.sqrt(3), abs=1e-6)  # t of 0.95 with 2 degrees of freedom
+    for shared in (True, False):
+        assert contrast([[1.0] * 3, [0.1] * 3, [0.2] * 3], [1.0, -5.0, -2.5], shared).decision == "undecided"  # is 0
+        assert contrast([[1.0] * 3, [0.1] * 3], [1.0, -5.0], shared).decision == "greater"
+        assert contrast([[1.0], [0.1]], [1.0, -5.0], shared).p == 1.0
+
+
+@pytest.mark.parametrize(
+    ("samples", "weights", "reason"),
+    [
+        ([[1.0, 2.0]], [1.0, 2.0], "one weight a sample is needed"),
+        ([], [], "one weight a sample is needed"),
+        ([[1.0, 2.0], [1.0]], [1.0, -1.0], "shared seeds need the same number"),
+        ([[1.0, math.nan]], [1.0], "found nan"),
+        ([[1.0, 2.0], []], [1.0, -1.0], "found no value"),
+    ],
+)
+def test_bad_contrasts_are_refused(samples: list[list[float]], weights: list[float], reason: str) -> None:
+    with pytest.raises(ValueError, match=reason):
+        contrast(samples, weights, True)
 
 
 if __name__ == "__main__":

@@ -21,6 +21,7 @@ LEDGE = (0.0, 15.0, 15.0, 15.0)  # rises at once, then no more: the claim is tru
 PLACES = (0.0, 1.0, 2.0, 3.0, 4.0)  # of the shapes below; the second half begins at the third
 NOTHING = (0.0,) * 5
 PLATEAU = (0.0, 50.0, 95.0, 100.0, 100.0)  # spreads; the second half brings 5 % of the whole
+QUARTER = tuple(mean / 4 for mean in PLATEAU)  # the same shape, its slack of 2.5 spreads
 EDGE = (0.0, 50.0, 90.0, 95.0, 100.0)  # 10 %: just no level
 LINE = (0.0, 25.0, 50.0, 75.0, 100.0)
 RELAPSE = (0.0, 80.0, 100.0, 90.0, 75.0)
@@ -164,6 +165,7 @@ def test_a_level_is_denied_as_rarely_as_stated(n: int, shared: bool) -> None:
 def test_sees_a_plateau_a_line_and_a_relapse(shared: bool) -> None:
     """The gain is a hundred spreads; five seeds find what the second half does nearly always (maths.md)."""
     assert rates(PLATEAU, 5, shared, 300, levels=True)["holds"] > 0.9
+    assert 0.3 < rates(QUARTER, 5, shared, 300, levels=True)["holds"] < 0.8  # the spread must fit into the slack
     for means in (LINE, RELAPSE, DIP, [-mean for mean in PLATEAU]):
         assert rates(means, 5, shared, 300, levels=True)["fails"] > 0.95
 
@@ -236,8 +238,8 @@ def test_bad_places_and_shares_are_refused(count: int, places: list[float], shar
 
 if __name__ == "__main__":
     for pairs in (True, False):
-        for truth in (NOTHING, PLATEAU, EDGE, LINE, RELAPSE, DIP):
-            told = "  ".join(f"n={n} {rates(truth, n, pairs, 20000, levels=True)}" for n in SIZES)
+        for truth in (NOTHING, PLATEAU, QUARTER, EDGE, LINE, RELAPSE, DIP):
+            told = "  ".join(f"n={n} {rates(truth, n, pairs, 5000, levels=True)}" for n in SIZES)
             print(f"levels off, {'paired' if pairs else 'Welch'} {truth}: {told}")
     for pairs in (True, False):
         for truth in (FLAT, LEDGE, STAIRS, HUMP):
