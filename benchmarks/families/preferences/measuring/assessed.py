@@ -17,7 +17,7 @@ from implementations.preferences.parts.generation import generate
 from implementations.preferences.parts.sequences import Sequences, entropies, kl_divergences
 
 BATCH = 256  # responses drawn at once
-VARIED = ("beta", "reward", "objective", "normalisation", "alpha")
+VARIED = ("network", "beta", "reward", "objective", "normalisation", "alpha")
 PROTOCOL: dict[str, Value] = {"checkpoint": "best validation value", "arithmetic": "float32"}
 
 

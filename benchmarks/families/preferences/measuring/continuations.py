@@ -18,6 +18,7 @@ from implementations.preferences.parts.sequences import padded
 SHOWN = 12  # prompts whose responses the report shows
 JUDGE = "VADER compound of prompt and response"
 UNIT = "compound"  # from -1 to 1
+OWN = "the texts' own continuations"
 
 
 def rows(assessed: Assessed, task: Continuation, here: Reviews) -> list[Measured]:
@@ -26,6 +27,7 @@ def rows(assessed: Assessed, task: Continuation, here: Reviews) -> list[Measured
     told = protocol(task, len(prompts))
     found = [_likelihood(assessed, here)]
     truth = _rewards(here, prompts, [prompt.truth for prompt in prompts])
+    rates: list[float] = []
     for temperature in task.temperatures:
         drawn = assessed.drawn(assessed.policy, prompts, temperature, f"responses at {temperature}")
         ours = _rewards(here, prompts, responses(drawn))
@@ -33,12 +35,18 @@ def rows(assessed: Assessed, task: Continuation, here: Reviews) -> list[Measured
             mean = float(ours.mean())
             found.append(assessed.row("reward", mean, UNIT, "higher", len(prompts), told, temperature=temperature))
             found += spread_of(assessed, drawn, told, temperature=temperature)
-        found += _wins(assessed, ours, truth, told, "win_rate", "the texts' own continuations", temperature)
+        won = _wins(assessed, ours, truth, told, "win_rate", OWN, temperature)
+        found += won
+        rates.append(float(won[0].value))  # type: ignore[arg-type]
         if assessed.reference is not assessed.policy:
             others = assessed.drawn(assessed.reference, prompts, temperature, f"opponents at {temperature}")
             theirs = _rewards(here, prompts, responses(others))
             against = "the model it started from, at the same temperature"
             found += _wins(assessed, ours, theirs, told, "win_rate_against_start", against, temperature)
+    lost = {**told, "reference": OWN, "order_seed": 0}
+    between = f"{task.temperatures[0]:g} to {task.temperatures[-1]:g}"
+    name = "win_rate_lost"
+    found.append(assessed.row(name, rates[0] - rates[-1], "share", "lower", len(prompts), lost, temperatures=between))
     return found
 
 
@@ -56,8 +64,7 @@ def rows_of_best(assessed: Assessed, task: Continuation, here: Reviews) -> list[
         found.append(assessed.row("reward", float(best.mean()), UNIT, "higher", len(prompts), told, **variant))
         bound = {**told, "solver": "largest that a best of n can have, ln n - (n - 1) / n"}
         found.append(assessed.row("kl", best_of_n.kl_bound(n), "nats", "lower", len(prompts), bound, **variant))
-        against = "the texts' own continuations"
-        found += _wins(assessed, best, truth, told, "win_rate", against, settings.temperature, n=n)
+        found += _wins(assessed, best, truth, told, "win_rate", OWN, settings.temperature, n=n)
         n *= 2
     return found
 
