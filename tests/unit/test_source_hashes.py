@@ -264,7 +264,8 @@ def test_torch_flags_are_part_of_the_hashes_of_what_trains(copied: Path) -> None
     trained = training_source(nice, copied)
     edit(copied, "benchmarks/torch_flags.py", 'else "highest"', 'else "medium"')
     assert training_source(nice, copied) != trained
-    neural = [name for name, method in all_methods(copied).items() if method.family in ("flows", "diffusion")]
+    families = ("diffusion", "flows", "preferences")
+    neural = [name for name, method in all_methods(copied).items() if method.family in families]
     assert [name for name, found in sources(copied).items() if found != before[name]] == neural
 
 
