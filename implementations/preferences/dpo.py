@@ -13,7 +13,7 @@ answers the same way.
 """
 
 from dataclasses import dataclass
-from typing import Literal, get_args
+from typing import Literal, cast, get_args
 
 import torch
 from torch import Tensor, nn
@@ -21,7 +21,7 @@ from torch.nn import functional
 
 from implementations.common.settings import require_positive
 from implementations.preferences.parts.batches import Pairs
-from implementations.preferences.parts.models import LanguageModel, Network, language_model
+from implementations.preferences.parts.models import LanguageModel, Network
 from implementations.preferences.parts.optimisers import OptimiserName, named_optimiser, warmed_up
 from implementations.preferences.parts.responses import log_probs
 
@@ -88,9 +88,9 @@ def ipo_loss(
     return (margins(chosen, rejected, chosen_reference, rejected_reference) - 1 / (2 * beta)).square()
 
 
-def build(settings: Settings, vocabulary: int, context: int, generator: torch.Generator) -> nn.Module:
-    """Untrained; ValueError as `language_model` has it. The weights to start from are the reference's."""
-    return language_model(settings.network, vocabulary, context, generator)
+def build(settings: Settings, trunk: LanguageModel) -> nn.Module:
+    """The trunk itself. The weights to start from are the reference's."""
+    return cast(nn.Module, trunk)
 
 
 def optimiser(model: nn.Module, settings: Settings) -> torch.optim.Optimizer:

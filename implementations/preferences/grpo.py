@@ -17,14 +17,14 @@ Since the mean of a group contains r_i itself, the expected gradient without std
 """
 
 from dataclasses import dataclass
-from typing import Literal, get_args
+from typing import Literal, cast, get_args
 
 import torch
 from torch import Tensor, nn
 
 from implementations.common.settings import require_positive
 from implementations.preferences.parts.batches import Rollouts
-from implementations.preferences.parts.models import LanguageModel, Network, language_model
+from implementations.preferences.parts.models import LanguageModel, Network
 from implementations.preferences.parts.optimisers import OptimiserName, named_optimiser, warmed_up
 from implementations.preferences.parts.responses import log_probs
 
@@ -103,9 +103,9 @@ def averaged(losses: Tensor, mask: Tensor, normalisation: str, most: int) -> Ten
     return losses.sum() / mask.sum()
 
 
-def build(settings: Settings, vocabulary: int, context: int, generator: torch.Generator) -> nn.Module:
-    """Untrained; ValueError as `language_model` has it. The weights to start from are the reference's."""
-    return language_model(settings.network, vocabulary, context, generator)
+def build(settings: Settings, trunk: LanguageModel) -> nn.Module:
+    """The trunk itself. The weights to start from are the reference's."""
+    return cast(nn.Module, trunk)
 
 
 def optimiser(model: nn.Module, settings: Settings) -> torch.optim.Optimizer:

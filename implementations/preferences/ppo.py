@@ -21,7 +21,7 @@ from torch import Tensor, nn
 from implementations.common.settings import require_positive
 from implementations.preferences.parts import responses
 from implementations.preferences.parts.batches import Rollouts
-from implementations.preferences.parts.models import LanguageModel, Network, Scored, language_model
+from implementations.preferences.parts.models import LanguageModel, Network, Scored
 from implementations.preferences.parts.optimisers import OptimiserName, named_optimiser, warmed_up
 from implementations.preferences.parts.sequences import Sequences, wide
 
@@ -100,9 +100,9 @@ def value_loss(values: Tensor, old: Tensor, returns: Tensor, mask: Tensor, clip:
     return 0.5 * (squares * mask).sum() / mask.sum()
 
 
-def build(settings: Settings, vocabulary: int, context: int, generator: torch.Generator) -> Scored:
-    """Untrained; ValueError as `language_model` has it. The trunk's weights to start from are the reference's."""
-    return Scored(language_model(settings.network, vocabulary, context, generator))
+def build(settings: Settings, trunk: LanguageModel) -> Scored:
+    """The trunk, whose weights to start from are the reference's, with a value head."""
+    return Scored(trunk)
 
 
 def optimiser(model: nn.Module, settings: Settings) -> torch.optim.Optimizer:

@@ -10,13 +10,14 @@ teach nothing, where GRPO takes them down. It is the RFT of arXiv 2402.03300, se
 """
 
 from dataclasses import dataclass
+from typing import cast
 
 import torch
 from torch import Tensor, nn
 
 from implementations.common.settings import require_positive
 from implementations.preferences.parts.batches import Rollouts
-from implementations.preferences.parts.models import LanguageModel, Network, language_model
+from implementations.preferences.parts.models import LanguageModel, Network
 from implementations.preferences.parts.optimisers import OptimiserName, named_optimiser, warmed_up
 from implementations.preferences.parts.responses import log_probs
 
@@ -58,9 +59,9 @@ def kept_loss(log_probs: Tensor, mask: Tensor, kept: Tensor) -> Tensor:
     return -(log_probs * learned).sum() / learned.sum().clamp(min=1)
 
 
-def build(settings: Settings, vocabulary: int, context: int, generator: torch.Generator) -> nn.Module:
-    """Untrained; ValueError as `language_model` has it."""
-    return language_model(settings.network, vocabulary, context, generator)
+def build(settings: Settings, trunk: LanguageModel) -> nn.Module:
+    """The trunk itself."""
+    return cast(nn.Module, trunk)
 
 
 def optimiser(model: nn.Module, settings: Settings) -> torch.optim.Optimizer:

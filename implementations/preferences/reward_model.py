@@ -17,7 +17,7 @@ from torch.nn import functional
 
 from implementations.common.settings import require_positive
 from implementations.preferences.parts.batches import Pairs
-from implementations.preferences.parts.models import Network, Scored, language_model
+from implementations.preferences.parts.models import LanguageModel, Network, Scored
 from implementations.preferences.parts.optimisers import OptimiserName, named_optimiser, warmed_up
 from implementations.preferences.parts.sequences import Sequences
 
@@ -48,9 +48,9 @@ def bradley_terry_loss(chosen: Tensor, rejected: Tensor) -> Tensor:
     return -functional.logsigmoid(chosen - rejected)
 
 
-def build(settings: Settings, vocabulary: int, context: int, generator: torch.Generator) -> Scored:
-    """Untrained; ValueError as `language_model` has it."""
-    return Scored(language_model(settings.network, vocabulary, context, generator))
+def build(settings: Settings, trunk: LanguageModel) -> Scored:
+    """The trunk with a head for the score."""
+    return Scored(trunk)
 
 
 def optimiser(model: nn.Module, settings: Settings) -> torch.optim.Optimizer:

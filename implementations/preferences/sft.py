@@ -10,13 +10,13 @@ a baseline of arXiv 2305.18290, section 6; or those rewarded in full, of a stron
 """
 
 from dataclasses import dataclass
-from typing import Literal, get_args
+from typing import Literal, cast, get_args
 
 import torch
 from torch import Tensor, nn
 
 from implementations.common.settings import require_positive
-from implementations.preferences.parts.models import LanguageModel, Network, language_model
+from implementations.preferences.parts.models import LanguageModel, Network
 from implementations.preferences.parts.optimisers import OptimiserName, named_optimiser, warmed_up
 from implementations.preferences.parts.responses import log_probs
 from implementations.preferences.parts.sequences import Sequences
@@ -59,9 +59,9 @@ def mean_of_sequences(log_probs: Tensor, mask: Tensor) -> Tensor:
     return -(log_probs * mask).sum(1).mean()
 
 
-def build(settings: Settings, vocabulary: int, context: int, generator: torch.Generator) -> nn.Module:
-    """Untrained; ValueError as `language_model` has it."""
-    return language_model(settings.network, vocabulary, context, generator)
+def build(settings: Settings, trunk: LanguageModel) -> nn.Module:
+    """The trunk itself."""
+    return cast(nn.Module, trunk)
 
 
 def optimiser(model: nn.Module, settings: Settings) -> torch.optim.Optimizer:

@@ -10,13 +10,14 @@ formula; this is the first source's.
 """
 
 from dataclasses import dataclass
+from typing import cast
 
 import torch
 from torch import Tensor, nn
 
 from implementations.common.settings import require_positive
 from implementations.preferences.parts.batches import Pairs
-from implementations.preferences.parts.models import LanguageModel, Network, language_model
+from implementations.preferences.parts.models import LanguageModel, Network
 from implementations.preferences.parts.optimisers import OptimiserName, named_optimiser, warmed_up
 from implementations.preferences.parts.responses import log_probs
 
@@ -53,9 +54,9 @@ def unlikelihood_loss(
     return likelihood - alpha * (doubt * rejected_mask).sum() / rejected_mask.sum()
 
 
-def build(settings: Settings, vocabulary: int, context: int, generator: torch.Generator) -> nn.Module:
-    """Untrained; ValueError as `language_model` has it."""
-    return language_model(settings.network, vocabulary, context, generator)
+def build(settings: Settings, trunk: LanguageModel) -> nn.Module:
+    """The trunk itself."""
+    return cast(nn.Module, trunk)
 
 
 def optimiser(model: nn.Module, settings: Settings) -> torch.optim.Optimizer:

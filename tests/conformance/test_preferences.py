@@ -15,6 +15,7 @@ from torch import Tensor, nn
 from benchmarks.methods import all_methods
 from implementations.preferences.parts.batches import Pairs, Rollouts
 from implementations.preferences.parts.generation import generate
+from implementations.preferences.parts.models import language_model
 from implementations.preferences.parts.responses import log_probs
 from implementations.preferences.parts.sequences import Sequences, padded
 
@@ -111,7 +112,7 @@ class Learning:
         self.batch = batch_of(self.method.LEARNS_FROM)
 
     def build(self, seed: int = 0) -> nn.Module:
-        return self.method.build(self.settings, VOCABULARY, CONTEXT, generator(seed))
+        return self.method.build(self.settings, language_model("gpt_nano", VOCABULARY, CONTEXT, generator(seed)))
 
     def loss(self, model: nn.Module, seed: int = 13, batch: Any = None) -> Tensor:
         return self.method.loss(model, self.settings, self.batch if batch is None else batch, generator(seed))
@@ -169,8 +170,7 @@ def test_initial_weights_come_from_the_generator_alone(learning):
 
 def test_it_starts_from_the_weights_of_another_model(learning):
     """As the protocol says: into the model, or into its trunk."""
-    sft = METHODS["sft"].module()
-    state = sft.build(with_small(sft), VOCABULARY, CONTEXT, generator(3)).state_dict()
+    state = language_model("gpt_nano", VOCABULARY, CONTEXT, generator(3)).state_dict()
     model = learning.build()
     (model.trunk if hasattr(model, "trunk") else model).load_state_dict(state)
 

@@ -244,7 +244,7 @@ def test_rollouts_without_values_are_refused():
 
 
 def test_what_is_sampled_is_the_trunk():
-    model = ppo.build(settings(), cases.VOCABULARY, cases.CONTEXT, generator(0))
+    model = ppo.build(settings(), cases.gpt())
     assert ppo.policy(model) is model.trunk
 
 

@@ -69,9 +69,7 @@ def test_every_token_of_prompt_and_response_may_change_a_score():
 
 
 def test_an_untrained_model_prefers_nothing_and_can_learn():
-    model = reward_model.build(
-        reward_model.Settings(network="gpt_nano"), cases.VOCABULARY, cases.CONTEXT, generator(0)
-    ).double()
+    model = reward_model.build(reward_model.Settings(), cases.gpt())
     value = loss(model, cases.pairs(cases.table()))
     close(value, math.log(2))
     value.backward()

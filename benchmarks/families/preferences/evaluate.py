@@ -1,14 +1,15 @@
 """Evaluation of a trained policy or reward model, or of the best of n responses of a policy."""
 
+from dataclasses import replace
 from typing import Any
 
 from benchmarks.errors import InputError
-from benchmarks.families.preferences.measuring import answers, choices, continuations
+from benchmarks.families.preferences.measuring import answers, choices, comparisons, continuations
 from benchmarks.families.preferences.measuring.assessed import Assessed
 from benchmarks.families.preferences.measuring.curves import drawings
 from benchmarks.families.preferences.models import trunk, untrained
 from benchmarks.families.preferences.problems import Problem
-from benchmarks.families.preferences.worlds import Reviews, Sums, world
+from benchmarks.families.preferences.worlds import Asked, Comparisons, Reviews, Sums, world
 from benchmarks.metrics.passages import Passages, Written
 from benchmarks.metrics.started import Started
 from benchmarks.seeds import torch_generator
@@ -19,13 +20,14 @@ def evaluate(method: Any, settings: Any, task: Problem, inputs: Started) -> Writ
     """Metrics, curves and responses of a trained model, in float32; raises InputError where a method and a task do not
     go together."""
     TorchFlags(**inputs.arithmetic).apply()
-    here, trainer = world(task, inputs.corpus), inputs.trainer
     device = inputs.arithmetic["device"]
+    here, trainer = world(task, inputs.corpus, device), inputs.trainer
 
     def model_of(weights: dict[str, Any], inner: bool) -> Any:
-        whole = untrained(trainer.method, trainer.settings, task, here.vocabulary, torch_generator(0, "unused"))
+        unused = torch_generator(0, "unused")
+        whole = untrained(trainer.method, trainer.settings, task, here.vocabulary, unused, device)
         (trunk(whole) if inner else whole).load_state_dict(weights)
-        return whole.to(device).eval().requires_grad_(False)
+        return whole.eval().requires_grad_(False)
 
     model = model_of(inputs.weights(), inner=False)
     started = None if inputs.start is None else trunk(model_of(inputs.start(), inner=True))
@@ -36,7 +38,7 @@ def evaluate(method: Any, settings: Any, task: Problem, inputs: Started) -> Writ
     shown: list[Passages] = []
     label = _label(method, settings)
     match here:
-        case Sums() if hasattr(trainer.method, "policy") and method is trainer.method:
+        case Sums() | Asked() if hasattr(trainer.method, "policy") and method is trainer.method:
             rows += answers.rows(assessed, here.task, here)
             shown = answers.passages(assessed, here, label)
         case Reviews() if method.LEARNS_FROM == "nothing":
@@ -46,6 +48,16 @@ def evaluate(method: Any, settings: Any, task: Problem, inputs: Started) -> Writ
         case Reviews():
             rows += continuations.rows(assessed, here.task, here)
             shown = continuations.passages(assessed, here, label)
+        case Comparisons() if method.LEARNS_FROM == "nothing":
+            if started is None or not hasattr(trainer.method, "scores"):
+                raise InputError(f"{label}: on task {task.name} a reward model chooses: name one in needs")
+            of_start = replace(assessed, policy=started)
+            rows += comparisons.rows_of_best(of_start, model, trainer.method.scores, here)
+        case Comparisons() if hasattr(method, "scores"):
+            rows += comparisons.rows_of_scores(assessed, model, here)
+        case Comparisons():
+            rows += comparisons.rows(assessed, here)
+            shown = continuations.passages(assessed, here, label, own="what people preferred")
         case _:
             raise InputError(f"{label}: not measured on task {task.name}; give it one of reviews")
     return Written(rows, {}, [], drawings(inputs.curve()), shown)

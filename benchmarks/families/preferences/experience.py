@@ -1,7 +1,7 @@
 """Learning from responses that the policy draws as it learns: drawn, judged, used for some steps, drawn anew."""
 
 import copy
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import asdict
 from typing import Any
 
@@ -9,9 +9,17 @@ import torch
 from torch import Tensor
 
 from benchmarks.families.preferences.learning import Learning, Run
-from benchmarks.families.preferences.models import decoded, padded_prompts, trunk, untrained
+from benchmarks.families.preferences.models import (
+    decoded,
+    drawn_at_once,
+    joined,
+    padded_prompts,
+    read_at_once,
+    trunk,
+    untrained,
+)
 from benchmarks.families.preferences.pairs import Origin
-from benchmarks.families.preferences.worlds import Prompt, Sums
+from benchmarks.families.preferences.worlds import Asked, Comparisons, Prompt, Sums
 from benchmarks.seeds import torch_generator
 from implementations.preferences.parts.batches import Rollouts
 from implementations.preferences.parts.generation import generate
@@ -59,14 +67,14 @@ def _learned(run: Run, origin: Origin) -> Judge:
     weights, trainer = origin.other
     if not hasattr(trainer.method, "scores"):
         raise ValueError("reward learned: the second entry of needs must be a reward model")
-    scorer = untrained(trainer.method, trainer.settings, run.task, run.here.vocabulary, torch_generator(0, "unused"))
+    unused = torch_generator(0, "unused")
+    scorer = untrained(trainer.method, trainer.settings, run.task, run.here.vocabulary, unused, run.device)
     scorer.load_state_dict(weights())
-    scorer.to(run.device).eval().requires_grad_(False)
+    scorer.eval().requires_grad_(False)
 
     def judge(prompts: Sequence[Prompt], drawn: Sequences) -> Tensor:
         with torch.no_grad():
-            found: Tensor = trainer.method.scores(scorer, drawn)
-        return found
+            return torch.cat([trainer.method.scores(scorer, part) for part in _parts(run, drawn)])
 
     return judge
 
@@ -100,12 +108,13 @@ class Experience:
         policy = run.method.policy(run.model)
         drawn = _drawn(run, policy, asked, settings.temperature, self.draws)
         with torch.no_grad():
-            rewards = self.judge(asked, drawn)
+            rewards, values = self.judge(asked, drawn), None
             if hasattr(run.method, "assessed"):  # a value head beside the policy
-                under, values = run.method.assessed(run.model, drawn)
+                both = (run.method.assessed(run.model, part) for part in _parts(run, drawn))
+                under, values = (torch.cat(of) for of in zip(*both, strict=True))
             else:
-                under, values = log_probs(policy, drawn), None
-            reference = log_probs(self.reference, drawn)
+                under = torch.cat([log_probs(policy, part) for part in _parts(run, drawn)])
+            reference = torch.cat([log_probs(self.reference, part) for part in _parts(run, drawn)])
         self.rollouts = Rollouts(drawn, rewards, under, reference, values, group)
         wanted = settings.updates * max(1, settings.minibatch // group)
         rounds = -(-wanted // len(prompts))
@@ -139,8 +148,18 @@ class Experience:
 
 
 def _drawn(run: Run, policy: Any, asked: Sequence[Prompt], temperature: float, draws: torch.Generator) -> Sequences:
-    tokens, lengths = padded_prompts(asked, run.here.vocabulary.end, run.device)
-    return generate(policy, tokens, lengths, run.task.most, run.here.vocabulary.end, temperature, draws)
+    end, most, found = run.here.vocabulary.end, drawn_at_once(run.task), []
+    for first in range(0, len(asked), most):
+        tokens, lengths = padded_prompts(asked[first : first + most], end, run.device)
+        found.append(generate(policy, tokens, lengths, run.task.most, end, temperature, draws))
+    return joined(found, end)
+
+
+def _parts(run: Run, drawn: Sequences) -> Iterator[Sequences]:
+    """All of it where it can be read at once."""
+    most = read_at_once(run.task, run.here.vocabulary)
+    for first in range(0, len(drawn.tokens), most):
+        yield drawn.rows(slice(first, first + most))
 
 
 def _validated(run: Run, reference: Any, judge: Judge, prompts: Sequence[Prompt]) -> dict[str, float]:
@@ -148,15 +167,23 @@ def _validated(run: Run, reference: Any, judge: Judge, prompts: Sequence[Prompt]
     policy = run.method.policy(run.model)
     drawn = _drawn(run, policy, prompts, 1.0, run.generator("validation rollouts"))
     with torch.no_grad():
-        logits = policy(drawn.tokens[:, :-1])
-        kl = kl_divergences(logits, reference(drawn.tokens[:, :-1]), drawn).sum(1)
-        entropy = entropies(logits, drawn).sum() / drawn.lengths().sum()
+        kls, summed = [], torch.zeros((), device=run.device)
+        for part in _parts(run, drawn):
+            logits = policy(part.tokens[:, :-1])
+            kls.append(kl_divergences(logits, reference(part.tokens[:, :-1]), part).sum(1))
+            summed = summed + entropies(logits, part).sum()
+        entropy = summed / drawn.lengths().sum()
         rewards = judge(prompts, drawn)
-    told = {"reward": rewards.mean(), "kl": kl.mean(), "entropy": entropy, "length": drawn.lengths().double().mean()}
+    told = {
+        "reward": rewards.mean(),
+        "kl": torch.cat(kls).mean(),
+        "entropy": entropy,
+        "length": drawn.lengths().double().mean(),
+    }
     found = {name: float(value) for name, value in told.items()}
-    if isinstance(run.here, Sums):
+    if isinstance(run.here, Sums | Asked):
         judged = [run.here.judged(*pair) for pair in zip(prompts, decoded(drawn), strict=True)]
         found["right"], found["formed"] = (sum(column) / len(judged) for column in zip(*judged, strict=True))
-    elif getattr(run.settings, "reward", "true") == "learned":
+    elif getattr(run.settings, "reward", "true") == "learned" and not isinstance(run.here, Comparisons):
         found["true_reward"] = sum(run.here.rewards(prompts, decoded(drawn))) / len(prompts)
     return found

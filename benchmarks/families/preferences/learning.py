@@ -7,7 +7,8 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
-from benchmarks.families.preferences.pairs import Completions, Origin
+from benchmarks.families.preferences.models import read_at_once
+from benchmarks.families.preferences.pairs import Origin
 from benchmarks.families.preferences.problems import Problem
 from benchmarks.families.preferences.worlds import World
 from benchmarks.seeds import torch_generator
@@ -35,6 +36,10 @@ class Run:
         """For draws on the device."""
         return torch_generator(self.seed, purpose, self.device)
 
+    def batch(self) -> int:
+        """Examples that are validated at once."""
+        return min(VALIDATION_BATCH, read_at_once(self.task, self.here.vocabulary))
+
     def padded(self, documents: list[tuple[list[int], list[int]]]) -> Sequences:
         """Prompts with responses, on the device."""
         prompts, responses = zip(*documents, strict=True)
@@ -60,12 +65,24 @@ def of_texts(run: Run) -> Learning:
 def of_responses(run: Run, origin: Origin) -> Learning:
     """Maximum likelihood of responses that a model drew: the preferred of pairs, or all that were rewarded in full."""
 
-    def chosen(completions: Completions) -> Sequences:
-        preferred = run.settings.responses == "preferred"
-        return completions.pairs().chosen if preferred else completions.rewarded(CORRECT)
+    def chosen(split: str) -> Sequences:
+        if run.settings.responses == "preferred":
+            return _pairs(origin, split).chosen
+        rewarded = origin.completions(split).rewarded(CORRECT)
+        if len(rewarded.tokens) == 0:
+            raise ValueError(f"no response to the prompts of {split} is rewarded in full: more pairs are needed")
+        return rewarded
 
-    train, valid = (chosen(origin.completions(split)).to(run.device) for split in ("train", "valid"))
+    train, valid = (chosen(split).to(run.device) for split in ("train", "valid"))
     return _of_sequences(run, train, valid)
+
+
+def _pairs(origin: Origin, split: str) -> Pairs:
+    """Raises ValueError when the split has none: the mean of no losses would look like a training that diverged."""
+    found = origin.completions(split).pairs()
+    if len(found.chosen_reference) == 0:
+        raise ValueError(f"no two responses to a prompt of {split} differ in reward: more pairs are needed")
+    return found
 
 
 def _of_sequences(run: Run, train: Sequences, valid: Sequences) -> Learning:
@@ -81,7 +98,7 @@ def of_pairs(run: Run, origin: Origin) -> Learning:
 
     Both may fall while their distance grows, which the loss does not show.
     """
-    train, valid = (origin.completions(split).pairs().to(run.device) for split in ("train", "valid"))
+    train, valid = (_pairs(origin, split).to(run.device) for split in ("train", "valid"))
     noted: dict[str, float] = {}
 
     def loss(indices: Tensor, draws: torch.Generator) -> Tensor:
@@ -101,7 +118,7 @@ def _moved(run: Run, pairs: Pairs) -> dict[str, float]:
     larger."""
     policy, moved = run.method.policy(run.model), []
     with torch.no_grad():
-        for rows in torch.arange(len(pairs.chosen_reference)).split(VALIDATION_BATCH):
+        for rows in torch.arange(len(pairs.chosen_reference)).split(run.batch()):
             part = pairs.rows(rows.to(run.device))
             one = log_probs(policy, part.chosen).sum(1) - part.chosen_reference
             other = log_probs(policy, part.rejected).sum(1) - part.rejected_reference
@@ -114,7 +131,7 @@ def _mean_loss(run: Run, examples: Any, count: int) -> float:
     """Over all examples, batch by batch; the methods' losses draw nothing."""
     total, draws = 0.0, run.generator("validation draws")
     with torch.no_grad():
-        for rows in torch.arange(count).split(VALIDATION_BATCH):
+        for rows in torch.arange(count).split(run.batch()):
             part = examples.rows(rows.to(run.device))
             total += float(run.method.loss(run.model, run.settings, part, draws)) * len(rows)
     return total / count

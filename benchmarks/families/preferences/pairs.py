@@ -19,15 +19,15 @@ from torch import Tensor
 
 from benchmarks.data.parts.corpus import Corpus
 from benchmarks.errors import InputError
-from benchmarks.families.preferences.models import decoded, padded_prompts, untrained
+from benchmarks.families.preferences.models import decoded, padded_prompts, read_at_once, untrained
 from benchmarks.families.preferences.problems import Problem
-from benchmarks.families.preferences.worlds import world
+from benchmarks.families.preferences.worlds import Comparisons, world
 from benchmarks.seeds import derive, torch_generator
 from benchmarks.torch_flags import TorchFlags
 from implementations.preferences.parts.batches import Pairs
 from implementations.preferences.parts.generation import generate
 from implementations.preferences.parts.responses import log_probs
-from implementations.preferences.parts.sequences import Sequences
+from implementations.preferences.parts.sequences import Sequences, padded
 
 BATCH = 512  # pairs, about, of prompts that are answered at once
 HELD_OUT = 10  # every tenth prompt is for validation
@@ -82,29 +82,44 @@ def make(
     report: Callable[[int], None],
     corpus: Corpus | None = None,
 ) -> None:
-    """Writes completions for `count` pairs into an empty folder; `report` is told how many pairs' worth there are."""
+    """Writes completions for `count` pairs into an empty folder; `report` is told how many pairs' worth there are.
+
+    Where people have judged, the two responses to a prompt are theirs: the preferred with reward 1, the other with 0.
+    """
     flags.apply()
-    here = world(task, lambda: _given(corpus))
-    model = untrained(method, settings, task, here.vocabulary, torch_generator(seed, "initial weights"))
+    here = world(task, lambda: _given(corpus), flags.device)
+    model = untrained(method, settings, task, here.vocabulary, torch_generator(seed, "initial weights"), flags.device)
     model.load_state_dict(weights)
-    policy = method.policy(model.to(flags.device).eval().requires_grad_(False))
+    policy = method.policy(model.eval().requires_grad_(False))
     each = task.completions
-    prompts = here.prompts("train", ceil(count / comb(each, 2)))
-    step = max(1, BATCH // comb(each, 2))
+    step = max(1, min(BATCH // comb(each, 2), read_at_once(task, here.vocabulary) // each))
+    end = here.vocabulary.end
+    if isinstance(here, Comparisons):
+        given = here.pairs("train")[:count]
+        places = range(0, len(given), step)
+    else:
+        prompts = here.prompts("train", ceil(count / comb(each, 2)))
+        places = range(0, len(prompts), step)
     kept: dict[str, list[Tensor]] = {name: [] for name in ARRAYS}
-    for first in range(0, len(prompts), step):
-        asked = [prompt for prompt in prompts[first : first + step] for _ in range(each)]
-        draws = torch_generator(derive(seed, f"completions from prompt {first}"), "completions", flags.device)
-        tokens, lengths = padded_prompts(asked, here.vocabulary.end, flags.device)
-        drawn = generate(policy, tokens, lengths, task.most, here.vocabulary.end, 1.0, draws)
+    for first in places:
+        if isinstance(here, Comparisons):
+            rows = [(prompt, side) for prompt, *both in given[first : first + step] for side in both]
+            drawn = padded([prompt for prompt, _ in rows], [side for _, side in rows], end).to(flags.device)
+            rewards = [1.0, 0.0] * (len(rows) // 2)
+        else:
+            asked = [prompt for prompt in prompts[first : first + step] for _ in range(each)]
+            draws = torch_generator(derive(seed, f"completions from prompt {first}"), "completions", flags.device)
+            tokens, lengths = padded_prompts(asked, end, flags.device)
+            drawn = generate(policy, tokens, lengths, task.most, end, 1.0, draws)
+            rewards = here.rewards(asked, decoded(drawn))
         with torch.no_grad():
             likelihoods = log_probs(policy, drawn).sum(1)
         width = task.context - drawn.tokens.shape[1]
-        kept["tokens"].append(torch.nn.functional.pad(drawn.tokens, (0, width), value=here.vocabulary.end).cpu())
+        kept["tokens"].append(torch.nn.functional.pad(drawn.tokens, (0, width), value=end).cpu())
         kept["prompt"].append(drawn.prompt.cpu())
         kept["end"].append(drawn.end.cpu())
         kept["log_probs"].append(likelihoods.double().cpu())
-        kept["rewards"].append(torch.tensor(here.rewards(asked, decoded(drawn)), dtype=torch.float64))
+        kept["rewards"].append(torch.tensor(rewards, dtype=torch.float64))
         report(min(count, (first + step) * comb(each, 2)))
     for name, parts in kept.items():
         np.save(folder / f"{name}.npy", torch.cat(parts).numpy(), allow_pickle=False)

@@ -24,6 +24,7 @@ class Pretrained(nn.Module):
     """A causal language model of `transformers` with the members of a `LanguageModel`.
 
     `hidden` is after the last norm, (batch, length, width); `logits` is the output layer. The model has no dropout.
+    Of what a gradient needs only what stands between layers is kept, and the rest computed again.
     """
 
     def __init__(self, model: Any):
@@ -43,14 +44,17 @@ class Pretrained(nn.Module):
         length = tokens.shape[1] + (0 if cache is None else cache.get_seq_length())
         if length > self.context:
             raise ValueError(f"{length} tokens do not fit a context of {self.context}")
+        # In training mode, which differs in nothing else without dropout, layers are computed again for their gradient.
+        if self.model.training != (again := cache is None and torch.is_grad_enabled()):
+            self.model.train(again)
         found = self.model.base_model(input_ids=tokens, past_key_values=cache, use_cache=cache is not None)
         hidden: Tensor = found.last_hidden_state
-        return hidden
+        return hidden.to(tokens.device)  # of a model on several devices, from the last
 
     def logits(self, hidden: Tensor) -> Tensor:
         """(..., width) to (..., vocabulary)."""
         found: Tensor = self.model.get_output_embeddings()(hidden)
-        return found
+        return found.to(hidden.device)
 
     def forward(self, tokens: Tensor, cache: Any = None) -> Tensor:
         """`logits` of `hidden`."""
@@ -66,11 +70,17 @@ class Pretrained(nn.Module):
 def language_model(name: str, dtype: torch.dtype = torch.float32, device: str = "cpu") -> Pretrained:
     """The model with its published weights, without dropout, in evaluation mode.
 
+    Where there are several GPUs it lies on all of them, layer after layer, and is not to be moved.
+
     Raises InputError when it cannot be had or is no causal language model with a last hidden state and an output layer.
     """
-    model = _loaded("AutoModelForCausalLM", name, dtype).to(device)
+    spread = device == "cuda" and torch.cuda.device_count() > 1
+    model = _loaded("AutoModelForCausalLM", name, dtype, **({"device_map": "auto"} if spread else {}))
+    if not spread:
+        model = model.to(device)
+    model.activation_checkpointing_enable({"use_reentrant": False})
     try:
-        return Pretrained(model)
+        return Pretrained(model.eval())
     except (AttributeError, ValueError) as error:
         raise input_error(name, "", f"no such model ({error})", "a causal language model is needed") from error
 
@@ -92,7 +102,8 @@ def vocabulary(name: str) -> Vocabulary:
         kept = [token for token in tokens if token != end]
         return str(tokenizer.decode(kept, skip_special_tokens=True, clean_up_tokenization_spaces=False))
 
-    return Vocabulary(len(tokenizer), end, encode, decode)
+    begin = [token for token in tokenizer.encode("") if token != end]
+    return Vocabulary(len(tokenizer), end, encode, decode, tuple(begin))
 
 
 class SentimentClassifier:
@@ -247,7 +258,7 @@ def _library() -> Any:
     return library
 
 
-def _loaded(kind: str, name: str, dtype: torch.dtype) -> Any:
+def _loaded(kind: str, name: str, dtype: torch.dtype, **choices: Any) -> Any:
     """A model by its auto class, without dropout: its draws would come from no generator of ours."""
     library = _library()
     try:
@@ -255,7 +266,7 @@ def _loaded(kind: str, name: str, dtype: torch.dtype) -> Any:
         for setting, value in config.to_dict().items():
             if ("drop" in setting) and isinstance(value, float):
                 setattr(config, setting, 0.0)
-        model = getattr(library, kind).from_pretrained(name, config=config, dtype=dtype)
+        model = getattr(library, kind).from_pretrained(name, config=config, dtype=dtype, **choices)
     except (OSError, ValueError, KeyError) as error:
         raise _absent(name, error) from error
     return model.eval()

@@ -1,6 +1,7 @@
 """What a language model can be asked to learn. Plain values: `claimbench list` reads them without importing torch."""
 
 from dataclasses import asdict, dataclass, field
+from typing import Literal
 
 
 @dataclass(frozen=True)
@@ -17,9 +18,10 @@ class Continuation:
     longest: int
     most: int  # tokens of a response, its end included
     held_out: int
-    judge: str = "lexicon"  # of sentiment: whose score is the true reward
+    judge: str = "lexicon"  # of sentiment, whose score is the true reward; or a published classifier
     temperatures: tuple[float, ...] = (0.0, 0.25, 0.5, 0.75, 1.0)  # at which win rates are taken
     completions: int = 4  # of each prompt that pairs are made of (paper: 4, which give 6 pairs)
+    pretrained: str | None = None  # a published model, by name or folder: its vocabulary, and the network `pretrained`
 
     @property
     def context(self) -> int:
@@ -51,6 +53,7 @@ class Arithmetic:
     completions: int = 4  # of each prompt that another model learns from
     seed: int = 0
     dataset: None = None  # nothing is fetched
+    pretrained: None = None
 
     @property
     def context(self) -> int:
@@ -59,12 +62,73 @@ class Arithmetic:
 
     def settings(self) -> dict[str, object]:
         """What of the task decides a number; part of an entry's parameters."""
-        return {name: value for name, value in _told(self).items() if name != "dataset"}
+        return _told(self)
 
 
-Problem = Continuation | Arithmetic
+@dataclass(frozen=True)
+class Compared:
+    """Prompts with two responses each, of which people preferred one (the DPO paper's sections 6.1 and 6.2).
+
+    There is no true reward: a policy is judged by how often another model prefers its responses to those that people
+    preferred. Prompts that are too long are left out, responses are cut.
+    """
+
+    name: str
+    dataset: str
+    pretrained: str
+    question: Literal["summaries", "dialogues"]  # that the judge is asked
+    judge: str  # a published model
+    longest: int  # tokens of a prompt, at most
+    most: int  # tokens of a response, its end included
+    begins: str = ""  # texts that begin otherwise are left out
+    turns: int | None = None  # of a dialogue: others are left out
+    temperatures: tuple[float, ...] = (0.0, 0.25, 0.5, 0.75, 1.0)
+    order_seed: int = 0  # of which candidate the judge reads first
+
+    @property
+    def completions(self) -> int:
+        """Responses of each prompt that pairs are made of."""
+        return 2
+
+    @property
+    def context(self) -> int:
+        """Tokens of the longest sequence."""
+        return self.longest + self.most
+
+    def settings(self) -> dict[str, object]:
+        """What of the task decides a number; part of an entry's parameters."""
+        return _told(self)
+
+
+@dataclass(frozen=True)
+class Questions:
+    """Questions with a number for an answer, from rules alone, in a template: of R1-Zero (arXiv 2501.12948, table 1),
+    or a chain of thought that ends with a boxed number, as DeepSeekMath is asked. Too long questions are left out.
+    """
+
+    name: str
+    dataset: str
+    pretrained: str
+    template: Literal["r1_zero", "chain_of_thought"]
+    format_weight: float  # of the reward for the format, beside 1 for the answer
+    longest: int  # tokens of a prompt, at most
+    most: int  # tokens of a response, its end included
+    answers: int = 16  # drawn for each test question
+    completions: int = 4  # of each prompt that another model learns from
+
+    @property
+    def context(self) -> int:
+        """Tokens of the longest sequence."""
+        return self.longest + self.most
+
+    def settings(self) -> dict[str, object]:
+        """What of the task decides a number; part of an entry's parameters."""
+        return _told(self)
+
+
+Problem = Continuation | Arithmetic | Compared | Questions
 
 
 def _told(task: Problem) -> dict[str, object]:
-    told = {name: value for name, value in asdict(task).items() if name != "name"}
+    told = {name: value for name, value in asdict(task).items() if name != "name" and value is not None}
     return {name: list(value) if isinstance(value, tuple) else value for name, value in told.items()}

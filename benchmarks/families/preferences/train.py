@@ -40,11 +40,10 @@ def train(
         ValueError: the method cannot be used for this task, or a batch is larger than the training set.
     """
     flags.apply()
-    here = world(task, lambda: examples)
-    model = untrained(method, settings, task, here.vocabulary, torch_generator(seed, "initial weights"))
+    here = world(task, lambda: examples, flags.device)
+    model = untrained(method, settings, task, here.vocabulary, torch_generator(seed, "initial weights"), flags.device)
     if origin is not None:
-        trunk(model).load_state_dict(origin.weights())
-    model = model.to(flags.device)
+        _start(trunk(model), origin.weights())
     run = Run(method, settings, task, here, model, seed, flags.device)
     learned, draws = _learned(run, origin), run.generator("training draws")
     factor = getattr(method, "learning_rate_factor", None)
@@ -63,6 +62,14 @@ def train(
     return model, fit(
         model, optimiser, loss, learned.validate, plan, order, generators, checkpoint, report, stop, rate, learned.note
     )
+
+
+def _start(model: nn.Module, weights: dict[str, Any]) -> None:
+    try:
+        model.load_state_dict(weights)
+    except RuntimeError as error:
+        told = "the weights to start from are those of another network, of another context, or have a head on them"
+        raise ValueError(told) from error
 
 
 def _learned(run: Run, origin: Origin | None) -> Learning:

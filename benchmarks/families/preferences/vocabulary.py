@@ -16,6 +16,7 @@ class Vocabulary:
     end: int  # ends a response; also the padding
     encode: Callable[[str], list[int]]  # never gives `end`, whatever the text; ValueError for what it has no token for
     decode: Callable[[Sequence[int]], str]  # `end` is no text; bytes that are no UTF-8 become U+FFFD
+    begin: tuple[int, ...] = ()  # stands before every text, of a published model that has learned with it
 
 
 def bpe(tokenizer_json: str) -> Vocabulary:

@@ -12,14 +12,16 @@ A method may also offer
 - `learning_rate_factor(settings, examples)`: a float that multiplies the learning rate after so many examples;
 - `policy(model)`: the `LanguageModel` to sample from; all do whose model is one or holds one to sample.
 
-`build` gives untrained weights. To start from those of another model, load its state into the model, or into the
-`trunk` of what `reward_model` and `ppo` build.
+`build` makes the model that is trained of a language model, the trunk: one of `models.language_model`, or a published
+one in an adapter. To start from another model's weights, load its state into the trunk.
 """
 
 from typing import Any, Protocol
 
 import torch
 from torch import Tensor, nn
+
+from implementations.preferences.parts.models import LanguageModel
 
 
 class PreferenceMethod(Protocol):
@@ -32,8 +34,8 @@ class PreferenceMethod(Protocol):
     """Frozen dataclass; each field says where its value comes from. What trains has `network`, `batch`,
     `learning_rate`, `warmup` (examples), `gradient_clip`, `ema_half_life`."""
 
-    def build(self, settings: Any, vocabulary: int, context: int, generator: torch.Generator) -> nn.Module:
-        """An untrained model of so many tokens that reads at most `context` of them at once."""
+    def build(self, settings: Any, trunk: LanguageModel) -> nn.Module:
+        """The trunk itself, or with a head on it: what an optimiser is given."""
 
     def optimiser(self, model: nn.Module, settings: Any) -> torch.optim.Optimizer:
         """The recipe's optimiser over the model's parameters."""

@@ -1,20 +1,19 @@
-"""Answers to sums: how many are right, alone and by vote, in which format, how long; answers to look at."""
+"""Answers to sums or questions: how many are right, alone and by vote, in which format, how long; some to look at."""
 
 from collections import Counter
 from collections.abc import Sequence
 
 from benchmarks.families.preferences.measuring.assessed import Assessed, responses, spread_of
-from benchmarks.families.preferences.problems import Arithmetic
-from benchmarks.families.preferences.worlds import Sums
+from benchmarks.families.preferences.problems import Arithmetic, Questions
+from benchmarks.families.preferences.worlds import Asked, Sums
 from benchmarks.metrics.measured import Measured, Value
 from benchmarks.metrics.passages import Passages
-from implementations.preferences.parts.rewards import answer_in
 
 SHOWN = 12  # sums whose answers the report shows
 
 
-def rows(assessed: Assessed, task: Arithmetic, here: Sums) -> list[Measured]:
-    """Of a policy, on test sums: answers drawn at temperature 1, their vote, and the likeliest answer."""
+def rows(assessed: Assessed, task: Arithmetic | Questions, here: Sums | Asked) -> list[Measured]:
+    """Of a policy, on test sums or questions: answers drawn at temperature 1, their vote, and the likeliest answer."""
     prompts = here.prompts("test", assessed.inputs.samples)
     asked = [prompt for prompt in prompts for _ in range(task.answers)]
     drawn = assessed.drawn(assessed.policy, asked, 1.0, "answers")
@@ -22,12 +21,16 @@ def rows(assessed: Assessed, task: Arithmetic, here: Sums) -> list[Measured]:
     judged = [here.judged(*pair) for pair in zip(asked, given, strict=True)]
     right, formed = ([pair[place] for pair in judged] for place in range(2))
     groups = [given[first : first + task.answers] for first in range(0, len(given), task.answers)]
-    voted = [vote([answer_in(here.vocabulary.decode(tokens)) for tokens in group]) for group in groups]
-    won = [float(answer == prompt.truth) for answer, prompt in zip(voted, prompts, strict=True)]
+    voted = [vote([here.answer(tokens) for tokens in group]) for group in groups]
+    won = [float(here.is_right(prompt, answer)) for answer, prompt in zip(voted, prompts, strict=True)]
     once = [max(right[first : first + task.answers]) for first in range(0, len(right), task.answers)]
     greedy = responses(assessed.drawn(assessed.policy, prompts, 0.0, "likeliest answers"))
     likeliest = [here.judged(*pair)[0] for pair in zip(prompts, greedy, strict=True)]
-    instances = f"sums of two numbers of up to {task.digits} digits"
+    instances = (
+        f"sums of two numbers of up to {task.digits} digits"
+        if isinstance(task, Arithmetic)
+        else f"questions of {task.dataset}, template {task.template}"
+    )
     told: dict[str, Value] = {"split": "test", "samples": len(prompts), "instances": instances}
     several: dict[str, Value] = {**told, "draws": task.answers}
 
@@ -52,11 +55,12 @@ def vote(answers: Sequence[str | None]) -> str | None:
     return counted.most_common(1)[0][0] if counted else None
 
 
-def passages(assessed: Assessed, here: Sums, label: str) -> list[Passages]:
-    """The likeliest answers to the first test sums."""
+def passages(assessed: Assessed, here: Sums | Asked, label: str) -> list[Passages]:
+    """The likeliest answers to the first test sums or questions."""
     prompts = here.prompts("test", SHOWN)
     drawn = responses(assessed.drawn(assessed.policy, prompts, 0.0, "answers shown"))
     asked, given = (
         [here.vocabulary.decode(tokens) for tokens in part] for part in ([p.tokens for p in prompts], drawn)
     )
-    return [Passages("answers", "Answers to sums of the test split at temperature 0", label, asked, given)]
+    of = "sums" if isinstance(here, Sums) else "questions"
+    return [Passages("answers", f"Answers to {of} of the test split at temperature 0", label, asked, given)]

@@ -1,13 +1,13 @@
 """A policy as measured, beside the one that it started from, and responses drawn from either."""
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any
 
 import torch
 from torch import Tensor
 
-from benchmarks.families.preferences.models import decoded, padded_prompts
+from benchmarks.families.preferences.models import decoded, drawn_at_once, padded_prompts, read_at_once
 from benchmarks.families.preferences.problems import Problem
 from benchmarks.families.preferences.worlds import Prompt, World
 from benchmarks.metrics.measured import Measured, Value
@@ -46,16 +46,31 @@ class Assessed:
         return {**told, **of_the_row}
 
     def row(
-        self, name: str, value: float, unit: str, direction: str, n: int, protocol: dict[str, Value], **variant: Value
+        self,
+        name: str,
+        value: float,
+        unit: str,
+        direction: str,
+        n: int,
+        protocol: dict[str, Value],
+        /,
+        **variant: Value,
     ) -> Measured:
         """A number of this policy, with what all numbers of this family state."""
         return Measured(name, value, unit, direction, n, {**protocol, **PROTOCOL}, self.variant(**variant))  # type: ignore[arg-type]
 
+    def parts(self, batch: Sequences) -> Iterator[Sequences]:
+        """What can be read at once of it."""
+        most = read_at_once(self.task, self.here.vocabulary)
+        for first in range(0, len(batch.tokens), most):
+            yield batch.rows(slice(first, first + most))
+
     def drawn(self, policy: Any, prompts: Sequence[Prompt], temperature: float, purpose: str) -> list[Sequences]:
         """A response to each prompt, in batches; the numbers they are drawn with hang on the run's seed and purpose."""
         found, end = [], self.here.vocabulary.end
-        for first in range(0, len(prompts), BATCH):
-            tokens, lengths = padded_prompts(prompts[first : first + BATCH], end, self.device)
+        most = min(BATCH, drawn_at_once(self.task))
+        for first in range(0, len(prompts), most):
+            tokens, lengths = padded_prompts(prompts[first : first + most], end, self.device)
             draws = torch_generator(self.inputs.seed, f"{purpose} from {first}", self.device)
             found.append(generate(policy, tokens, lengths, self.task.most, end, temperature, draws))
         return found
@@ -71,7 +86,7 @@ def distances(assessed: Assessed, drawn: Sequence[Sequences]) -> dict[str, float
     """Of responses that the policy drew at temperature 1: means of KL(policy || reference) a response, summed over its
     tokens with the whole vocabulary at each, of the entropy a token, and of the length in tokens, the end included."""
     kl, entropy, tokens, count = 0.0, 0.0, 0, 0
-    for batch in drawn:
+    for batch in (part for whole in drawn for part in assessed.parts(whole)):
         logits: Tensor = assessed.policy(batch.tokens[:, :-1])
         if assessed.reference is not assessed.policy:
             kl += float(kl_divergences(logits, assessed.reference(batch.tokens[:, :-1]), batch).double().sum())

@@ -7,8 +7,9 @@ import torch
 from numpy.typing import NDArray
 
 from benchmarks.families.preferences.measuring.assessed import Assessed, responses, spread_of
+from benchmarks.families.preferences.models import read_at_once
 from benchmarks.families.preferences.problems import Continuation
-from benchmarks.families.preferences.worlds import Prompt, Reviews
+from benchmarks.families.preferences.worlds import Comparisons, Prompt, Reviews
 from benchmarks.metrics.measured import Measured, Value
 from benchmarks.metrics.passages import Passages
 from implementations.preferences import best_of_n
@@ -16,8 +17,6 @@ from implementations.preferences.parts.responses import log_probs
 from implementations.preferences.parts.sequences import padded
 
 SHOWN = 12  # prompts whose responses the report shows
-JUDGE = "VADER compound of prompt and response"
-UNIT = "compound"  # from -1 to 1
 OWN = "the texts' own continuations"
 
 
@@ -25,7 +24,7 @@ def rows(assessed: Assessed, task: Continuation, here: Reviews) -> list[Measured
     """Of a policy: what it gains, how far it went for it, how often it wins, and what it makes of the data's texts."""
     prompts = here.prompts("test", assessed.inputs.samples)
     told = protocol(task, len(prompts))
-    found = [_likelihood(assessed, here)]
+    unit, found = unit_of(task), [likelihood(assessed, here)]
     truth = _rewards(here, prompts, [prompt.truth for prompt in prompts])
     rates: list[float] = []
     for temperature in task.temperatures:
@@ -33,7 +32,7 @@ def rows(assessed: Assessed, task: Continuation, here: Reviews) -> list[Measured
         ours = _rewards(here, prompts, responses(drawn))
         if temperature == 1.0:
             mean = float(ours.mean())
-            found.append(assessed.row("reward", mean, UNIT, "higher", len(prompts), told, temperature=temperature))
+            found.append(assessed.row("reward", mean, unit, "higher", len(prompts), told, temperature=temperature))
             found += spread_of(assessed, drawn, told, temperature=temperature)
         won = _wins(assessed, ours, truth, told, "win_rate", OWN, temperature)
         found += won
@@ -61,7 +60,7 @@ def rows_of_best(assessed: Assessed, task: Continuation, here: Reviews) -> list[
     while n <= settings.most:
         best = rewards.gather(1, best_of_n.best_of(rewards, n)[:, None]).squeeze(1).numpy()
         variant: dict[str, Value] = {"n": n, "temperature": settings.temperature}
-        found.append(assessed.row("reward", float(best.mean()), UNIT, "higher", len(prompts), told, **variant))
+        found.append(assessed.row("reward", float(best.mean()), unit_of(task), "higher", len(prompts), told, **variant))
         bound = {**told, "solver": "largest that a best of n can have, ln n - (n - 1) / n"}
         found.append(assessed.row("kl", best_of_n.kl_bound(n), "nats", "lower", len(prompts), bound, **variant))
         found += _wins(assessed, best, truth, told, "win_rate", OWN, settings.temperature, n=n)
@@ -72,23 +71,31 @@ def rows_of_best(assessed: Assessed, task: Continuation, here: Reviews) -> list[
 def protocol(task: Continuation, count: int) -> dict[str, Value]:
     """What the measurement of a row on test prompts states."""
     asked = f"first {task.shortest} to {task.longest} tokens of texts, up to {task.most} tokens in response"
-    return {"split": "test", "samples": count, "instances": asked, "judge": JUDGE}
+    judge = "VADER compound" if task.judge == "lexicon" else f"log-odds of positive by {task.judge}"
+    return {"split": "test", "samples": count, "instances": asked, "judge": f"{judge} of prompt and response"}
 
 
-def passages(assessed: Assessed, here: Reviews, label: str, temperature: float = 1.0) -> list[Passages]:
-    """Responses to the first test prompts; of a model that started afresh, also the texts' own continuations."""
+def unit_of(task: Continuation) -> str:
+    """Of the true reward: compound scores are from -1 to 1."""
+    return "compound" if task.judge == "lexicon" else "nats"
+
+
+def passages(
+    assessed: Assessed, here: Reviews | Comparisons, label: str, temperature: float = 1.0, own: str = "the text itself"
+) -> list[Passages]:
+    """Responses to the first test prompts; of a model that started afresh, also what they are held against."""
     prompts = here.prompts("test", SHOWN)
     drawn = responses(assessed.drawn(assessed.policy, prompts, temperature, "responses shown"))
     asked = [here.vocabulary.decode(prompt.tokens) for prompt in prompts]
     title = f"Responses to prompts of the test split at temperature {temperature:g}"
     shown = [Passages("responses", title, label, asked, _texts(here, drawn))]
     if assessed.reference is assessed.policy:
-        own = _texts(here, [prompt.truth for prompt in prompts])
-        shown.insert(0, Passages("own_continuations", title, "the text itself", asked, own))
+        truth = _texts(here, [prompt.truth for prompt in prompts])
+        shown.append(Passages("responses", title, own, asked, truth, place=-1))
     return shown
 
 
-def _texts(here: Reviews, drawn: Sequence[list[int]]) -> list[str]:
+def _texts(here: Reviews | Comparisons, drawn: Sequence[list[int]]) -> list[str]:
     return [here.vocabulary.decode(tokens) for tokens in drawn]
 
 
@@ -121,13 +128,14 @@ def _wins(
     ]  # fmt: skip
 
 
-def _likelihood(assessed: Assessed, here: Reviews) -> Measured:
+def likelihood(assessed: Assessed, here: Reviews | Comparisons) -> Measured:
     """Of the test split's texts, as a language model; a policy that went far from them has lost some of it."""
     documents = here.documents("test")
     total, tokens = 0.0, 0
     with torch.no_grad():
-        for first in range(0, len(documents), 256):
-            prompts, texts = zip(*documents[first : first + 256], strict=True)
+        most = min(256, read_at_once(assessed.task, here.vocabulary))
+        for first in range(0, len(documents), most):
+            prompts, texts = zip(*documents[first : first + most], strict=True)
             batch = padded(prompts, texts, here.vocabulary.end).to(assessed.device)
             total -= float(log_probs(assessed.policy, batch).double().sum())
             tokens += int(batch.lengths().sum())

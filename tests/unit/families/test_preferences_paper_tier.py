@@ -1,0 +1,380 @@
+"""The tasks of the paper tier on small models, data and a judge that are made here in their published form."""
+
+import dataclasses
+import json
+
+import pytest
+import torch
+
+from benchmarks.data.parts.corpus import Corpus
+from benchmarks.errors import InputError
+from benchmarks.families.preferences import pairs, pretrained
+from benchmarks.families.preferences.evaluate import evaluate
+from benchmarks.families.preferences.problems import Compared, Continuation, Questions
+from benchmarks.families.preferences.train import train
+from benchmarks.families.preferences.worlds import world
+from benchmarks.metrics.given import Trainer
+from benchmarks.metrics.started import Started
+from benchmarks.torch_flags import TorchFlags
+from implementations.preferences import best_of_n, dpo, grpo, ppo, reward_model, sft
+
+transformers = pytest.importorskip("transformers")
+pytest.importorskip("tokenizers")
+
+ARITHMETIC = {"device": "cpu", "threads": 1, "precision": "float32", "deterministic": True}
+RECIPE = {"network": "pretrained", "batch": 4, "optimiser": "adamw", "learning_rate": 1e-3, "warmup": 0}
+ROLLOUTS = {**RECIPE, "minibatch": 4, "updates": 2}
+
+
+def tokenizer(texts, **special):
+    from tokenizers import Tokenizer, decoders, models, pre_tokenizers, trainers
+
+    own = Tokenizer(models.BPE())
+    own.pre_tokenizer = pre_tokenizers.ByteLevel(add_prefix_space=False)
+    own.decoder = decoders.ByteLevel()
+    alphabet = sorted(pre_tokenizers.ByteLevel.alphabet())
+    own.train_from_iterator(
+        texts,
+        trainers.BpeTrainer(
+            vocab_size=400, special_tokens=list(special.values()), initial_alphabet=alphabet, show_progress=False
+        ),
+    )
+    return transformers.PreTrainedTokenizerFast(tokenizer_object=own, **special)
+
+
+REVIEWS = [
+    f"<b>this film number {n} is {'good and fine' if n % 2 else 'bad and slow'} until its end</b>" for n in range(24)
+]
+FILMS = [{"text": text, "label": n % 2} for n, text in enumerate(REVIEWS)]
+PEOPLE = [
+    {
+        "text": f"SUBREDDIT: r/films\nPOST: what is {n // 2}\nTL;DR:" if n % 3 else f"News {n}",
+        "chosen": f" it is {n // 2}",
+        "rejected": " no idea, ask someone else",
+    }
+    for n in range(36)
+]
+DIALOGUES = [
+    {
+        "text": "\n\nHuman: what is one and one?\n\nAssistant: 2" * (n % 2) + f"\n\nHuman: what is {n}?\n\nAssistant:",
+        "chosen": f" it is {n}",
+        "rejected": " no",
+        "turns": 1 + n % 2,
+    }
+    for n in range(36)
+]
+SUMS = [{"text": f"what is {n} and 1?", "solution": f"{n}+1={n + 1}", "answer": str(n + 1)} for n in range(12)]
+TEXTS = [*REVIEWS, *(record[name] for record in (*PEOPLE, *DIALOGUES) for name in ("text", "chosen", "rejected"))]
+
+
+@pytest.fixture(scope="module")
+def model(tmp_path_factory) -> str:
+    """A small GPT-2 with more rows than pieces."""
+    folder = tmp_path_factory.mktemp("gpt2")
+    pieces = tokenizer(TEXTS, eos_token="<|endoftext|>")
+    pieces.save_pretrained(folder)
+    torch.manual_seed(0)
+    config = transformers.GPT2Config(
+        vocab_size=len(pieces) + 7, n_positions=512, n_embd=32, n_layer=2, n_head=2,
+        eos_token_id=pieces.eos_token_id, bos_token_id=pieces.eos_token_id,
+    )  # fmt: skip
+    transformers.GPT2LMHeadModel(config).save_pretrained(folder)
+    return str(folder)
+
+
+@pytest.fixture(scope="module")
+def classifier(tmp_path_factory) -> str:
+    folder = tmp_path_factory.mktemp("roberta")
+    pieces = tokenizer(TEXTS, bos_token="<s>", pad_token="<pad>", eos_token="</s>", unk_token="<unk>")
+    pieces.save_pretrained(folder)
+    torch.manual_seed(2)
+    config = transformers.RobertaConfig(
+        vocab_size=len(pieces), hidden_size=32, num_hidden_layers=2, num_attention_heads=2, intermediate_size=48,
+        max_position_embeddings=66, pad_token_id=pieces.pad_token_id, initializer_range=0.5,
+        id2label={0: "NEGATIVE", 1: "POSITIVE"}, label2id={"NEGATIVE": 0, "POSITIVE": 1},
+    )  # fmt: skip
+    transformers.RobertaForSequenceClassification(config).save_pretrained(folder)
+    return str(folder)
+
+
+def corpus_of(records) -> Corpus:
+    def tokenizer() -> str:
+        raise InputError("the vocabulary is the model's own")
+
+    return Corpus(lambda split: records, tokenizer)
+
+
+@pytest.fixture
+def imdb(model, classifier):
+    task = Continuation(
+        name="imdb", dataset="imdb", shortest=2, longest=8, most=6, held_out=2, judge=classifier, pretrained=model,
+        temperatures=(0.0, 1.0),
+    )  # fmt: skip
+    return task, corpus_of(FILMS)
+
+
+@pytest.fixture
+def tldr(model):
+    task = Compared(
+        name="tldr", dataset="tldr_pairs", pretrained=model, question="summaries", judge=model, longest=48, most=8,
+        begins="SUBREDDIT:", temperatures=(0.0, 1.0),
+    )  # fmt: skip
+    return task, corpus_of(PEOPLE)
+
+
+@pytest.fixture
+def hh(model):
+    task = Compared(
+        name="hh", dataset="hh", pretrained=model, question="dialogues", judge=model, longest=48, most=8, turns=1,
+        temperatures=(1.0,),
+    )  # fmt: skip
+    return task, corpus_of(DIALOGUES)
+
+
+@pytest.fixture(params=["r1_zero", "chain_of_thought"])
+def gsm8k(model, request):
+    task = Questions(
+        name="gsm8k", dataset="gsm8k", pretrained=model, template=request.param, format_weight=0.1, longest=400, most=8,
+        answers=2,
+    )  # fmt: skip
+    return task, corpus_of(SUMS)
+
+
+class Kept:
+    """A checkpoint that keeps nothing."""
+
+    def load(self):
+        return None
+
+    def due(self, step):
+        return False
+
+    def save(self, state):
+        raise AssertionError
+
+
+def trained(method, settings, given, origin=None):
+    task, corpus = given
+    found, outcome = train(
+        method, settings, task, 2, 1, 0, TorchFlags(**ARITHMETIC), corpus, Kept(), lambda *_: None, bool, origin
+    )
+    assert outcome.status == "done"
+    return found, outcome
+
+
+def made(method, settings, given, found, count, folder):
+    task, corpus = given
+    state = found.state_dict()
+    pairs.make(method, settings, task, state, 0, count, TorchFlags(**ARITHMETIC), folder, lambda _: None, corpus)
+    return pairs.Origin(found.state_dict, lambda split: pairs.read(folder, count, split))
+
+
+def measured(method, settings, given, found, trainer=None, start=None, samples=6):
+    def absent(*_):
+        raise AssertionError("not asked for")
+
+    task, corpus = given
+    inputs = Started(
+        seed=0, samples=samples, arithmetic=ARITHMETIC, images=absent, features=absent, weights=found.state_dict,
+        curve=list, trainer=trainer or Trainer(method, settings), extractor=absent, start=start, corpus=lambda: corpus,
+    )  # fmt: skip
+    written = evaluate(method, settings, task, inputs)
+    return written, {(row.name, *row.variant.values()): row for row in written.rows}
+
+
+def of(rows, name):
+    return [row for (found, *_), row in rows.items() if found == name]
+
+
+def changed(found, before) -> bool:
+    after = getattr(found, "trunk", found).state_dict()
+    return any(not torch.equal(after[name], before[name]) for name in before)
+
+
+START = sft.Settings(**RECIPE)
+
+
+def test_an_untrained_model_is_the_published_one(imdb, model):
+    """One step of sft has a learning rate of 0 while it warms up: entries that only measure the published model."""
+    published = pretrained.language_model(model).state_dict()
+    settings = dataclasses.replace(START, warmup=4)
+    task, corpus = imdb
+    found, _ = train(sft, settings, task, 1, 1, 0, TorchFlags(**ARITHMETIC), corpus, Kept(), lambda *_: None, bool)
+    assert not changed(found, published)
+    assert changed(trained(sft, START, imdb)[0], published)
+
+
+def test_sentiment(imdb, model, classifier, tmp_path):
+    start, _ = trained(sft, START, imdb)
+    origin = made(sft, START, imdb, start, 36, tmp_path)
+    completions = origin.completions("train")
+    judge = pretrained.sentiment_classifier(classifier)
+    pieces = pretrained.vocabulary(model)
+    sequences = completions.sequences
+    texts = [
+        pieces.decode(tokens[:end])
+        for tokens, end in zip(sequences.tokens.tolist(), sequences.end.tolist(), strict=True)
+    ]
+    # Batches of other sizes sum in another order.
+    torch.testing.assert_close(
+        completions.rewards, torch.tensor(judge(texts), dtype=torch.float64), atol=1e-4, rtol=1e-4
+    )
+    settings = dpo.Settings(**RECIPE, pairs=36)
+    policy, _ = trained(dpo, settings, imdb, origin)
+    assert changed(policy, start.state_dict())
+    scorer_settings = reward_model.Settings(**RECIPE, pairs=36)
+    scorer, _ = trained(reward_model, scorer_settings, imdb, origin)
+    learned = ppo.Settings(**ROLLOUTS, reward="learned")
+    other = (scorer.state_dict, Trainer(reward_model, scorer_settings))
+    found, outcome = trained(ppo, learned, imdb, dataclasses.replace(origin, other=other))
+    assert changed(found, start.state_dict())
+    assert "true_reward" in outcome.curve[-1]
+    written, rows = measured(dpo, settings, imdb, policy, start=start.state_dict)
+    (reward,) = of(rows, "reward")
+    assert reward.unit == "nats"
+    assert classifier in reward.measurement["judge"]
+    assert of(rows, "kl")[0].value > 0
+    assert len(of(rows, "win_rate")) == 2
+    _, rows = measured(reward_model, scorer_settings, imdb, scorer, start=start.state_dict)
+    assert len(of(rows, "pair_accuracy")) == 1
+
+
+@pytest.mark.parametrize("kind", ["tldr", "hh"])
+def test_pairs_are_those_of_people(kind, request, tmp_path, model):
+    task, corpus = given = request.getfixturevalue(kind)
+    records = PEOPLE if kind == "tldr" else DIALOGUES
+    start, _ = trained(sft, START, given)
+    origin = made(sft, START, given, start, 1000, tmp_path)
+    fitting = [r for r in records if r["text"].startswith(task.begins) and r.get("turns", 1) == 1]
+    assert json.loads((tmp_path / "made.json").read_text()) == {"pairs": 1000, "completions": 2}
+    both = [origin.completions(split) for split in ("train", "valid")]
+    assert sum(len(part.rewards) for part in both) == 2 * len(fitting)
+    pieces, found = pretrained.vocabulary(model), both[1].pairs()
+    rows = zip(found.chosen.tokens.tolist(), found.rejected.tokens.tolist(), found.chosen.prompt.tolist(), strict=True)
+    prompt_of = [
+        (pieces.decode(one[:cut]), pieces.decode(one[cut:]), pieces.decode(two[cut:])) for one, two, cut in rows
+    ]
+    expected = [(r["text"], r["chosen"], r["rejected"]) for r in fitting[:: pairs.HELD_OUT]]
+    cut = task.most
+    assert [asked for asked, *_ in prompt_of] == [asked for asked, *_ in expected]
+    for (_, *ours), (_, *theirs) in zip(prompt_of, expected, strict=True):
+        whole = [pieces.decode([*pieces.encode(side), pieces.end][:cut]) for side in theirs]
+        assert ours == whole
+
+
+@pytest.mark.parametrize("kind", ["tldr", "hh"])
+def test_policies_of_people_s_preferences(kind, request, tmp_path):
+    task, corpus = given = request.getfixturevalue(kind)
+    start, _ = trained(sft, START, given)
+    origin = made(sft, START, given, start, 24, tmp_path)
+    settings = dpo.Settings(**RECIPE, pairs=24, beta=0.5)
+    policy, outcome = trained(dpo, settings, given, origin)
+    assert changed(policy, start.state_dict())
+    written, rows = measured(dpo, settings, given, policy, start=start.state_dict)
+    wins = of(rows, "win_rate")
+    assert [row.variant["temperature"] for row in wins] == list(task.temperatures)
+    assert len(of(rows, "win_rate_ties")) == len(wins)
+    for row in wins:
+        assert 0 <= row.value <= 1
+        assert (row.measurement["judge"], row.measurement["order_seed"]) == (task.judge, task.order_seed)
+    assert written.passages
+    scorer_settings = reward_model.Settings(**RECIPE, pairs=24)
+    scorer, _ = trained(reward_model, scorer_settings, given, origin)
+    _, rows = measured(reward_model, scorer_settings, given, scorer, start=start.state_dict)
+    assert 0 <= of(rows, "pair_accuracy")[0].value <= 1
+    best = best_of_n.Settings(most=4, temperature=0.5)
+    trainer = Trainer(reward_model, scorer_settings)
+    _, rows = measured(best_of_n, best, given, scorer, trainer, start.state_dict)
+    (row,) = of(rows, "win_rate")
+    assert (row.variant["n"], row.variant["temperature"]) == (4, 0.5)
+    with pytest.raises(InputError, match="a reward model chooses"):
+        measured(best_of_n, best, given, start, Trainer(sft, START))
+    other = (scorer.state_dict, trainer)
+    learned = ppo.Settings(**ROLLOUTS, reward="learned")
+    found, outcome = trained(ppo, learned, given, dataclasses.replace(origin, other=other))
+    assert changed(found, start.state_dict())
+    assert "true_reward" not in outcome.curve[-1]
+    with pytest.raises(ValueError, match="no true reward"):
+        trained(ppo, ppo.Settings(**ROLLOUTS, reward="true"), given, origin)
+
+
+def test_questions(gsm8k, tmp_path):
+    task, corpus = gsm8k
+    start, _ = trained(sft, START, gsm8k)
+    settings = grpo.Settings(**ROLLOUTS, group=2, most=task.most)
+    found, outcome = trained(grpo, settings, gsm8k, pairs.Origin(start.state_dict, lambda split: None))
+    assert {"right", "formed", "kl", "reward"} <= set(outcome.curve[-1])
+    written, rows = measured(grpo, settings, gsm8k, found, start=start.state_dict)
+    decodings = {row.variant["decoding"] for row in of(rows, "accuracy")}
+    assert decodings == {"single", "majority of 2", "any of 2", "greedy"}
+    assert written.passages
+
+
+def test_answers_to_questions(gsm8k):
+    task, corpus = gsm8k
+    here = world(task, lambda: corpus)
+    pieces = here.vocabulary
+    prompt = here.prompts("test", 14)[13]
+    assert prompt.truth == "2"  # goes round
+    assert "what is 1 and 1?" in pieces.decode(prompt.tokens)
+    right = {"r1_zero": "<think> 1+1 </think> <answer> $2.00 </answer>", "chain_of_thought": "3 so \\boxed{2}. 4"}
+    wrong = {"r1_zero": "<think> 1+1 </think> <answer> 3 </answer> 2", "chain_of_thought": "2 so \\boxed{3}. 2"}
+    for said, expected in ((right, 1.0), (wrong, 0.0)):
+        tokens = pieces.encode(said[task.template])
+        assert here.judged(prompt, tokens)[0] == expected
+        formed = float(task.template == "chain_of_thought" or expected == 1)
+        assert here.rewards([prompt], [tokens]) == [expected + 0.1 * formed]
+    for question, solution in zip(here.prompts("train", 12), here.documents("train"), strict=True):
+        assert question.tokens == solution[0]
+
+
+def test_worked_solutions_are_right(model):
+    for template in ("r1_zero", "chain_of_thought"):
+        task = Questions("gsm8k", "gsm8k", model, template, 0.1, longest=400, most=64)
+        here = world(task, lambda: corpus_of(SUMS))
+        for prompt, (_, response) in zip(here.prompts("train", 12), here.documents("train"), strict=True):
+            assert here.judged(prompt, response) == (1.0, 1.0)
+            assert response[-1] == here.vocabulary.end
+
+
+def test_prompts_are_distinct(tldr):
+    task, corpus = tldr
+    asked = [tuple(prompt.tokens) for prompt in world(task, lambda: corpus).prompts("test", 12)]
+    assert len(set(asked)) == 12
+
+
+def test_a_task_without_a_published_model_has_no_pretrained_network(imdb):
+    task, corpus = imdb
+    with pytest.raises(ValueError, match="names no published model"):
+        world_of = dataclasses.replace(task, pretrained=None)
+        own = Corpus(corpus.records, lambda: tokenizer_json())
+        trained(sft, START, (world_of, own))
+
+
+def tokenizer_json() -> str:
+    from benchmarks.data.parts.tokenizer import trained as pieces
+
+    return pieces(REVIEWS, 300)
+
+
+def test_a_context_too_short_is_refused(imdb):
+    task, corpus = imdb
+    with pytest.raises(ValueError, match="has a context of 512 tokens"):
+        trained(sft, START, (dataclasses.replace(task, most=600), corpus))
+
+
+@pytest.mark.parametrize("method", [sft, dpo])
+def test_parts_and_wholes_agree(method, imdb, tmp_path, monkeypatch):
+    """Where memory allows fewer sequences at once, the numbers are those of all at once."""
+    from benchmarks.families.preferences import models
+
+    start, _ = trained(sft, START, imdb)
+    settings = ppo.Settings(**ROLLOUTS, reward="true")
+    origin = pairs.Origin(start.state_dict, lambda split: None)
+    whole, outcome = trained(ppo, settings, imdb, origin)
+    monkeypatch.setattr(models, "LOGITS", 2 * imdb[0].context * 400)
+    parted, again = trained(ppo, settings, imdb, origin)
+    # The same draws; other batches sum in another order, and a step's first moments scale that up.
+    for name, value in whole.state_dict().items():
+        torch.testing.assert_close(parted.state_dict()[name], value, atol=1e-4, rtol=1e-3)
+    assert outcome.curve[-1]["length"] == again.curve[-1]["length"]
