@@ -262,7 +262,8 @@ def _check_origin(path: Path, field: str, entry: Entry, method: Method) -> None:
     if method.learns_from() == "pairs" and count is None:
         told = f"{method.name} learns from pairs: give settings.pairs, and needs, the entry that makes them"
         raise input_error(path, f"{field}.settings.pairs", None, told)
-    if len(entry.needs) > 1 and (not trained or not method.learns_from()):
+    # What learns from pairs takes the log-probabilities of the model that made them for those of its reference.
+    if len(entry.needs) > 1 and (not trained or method.learns_from() in ("", "pairs")):
         told = f"{method.name} takes one entry's models; leave the second out"
         raise input_error(path, f"{field}.needs", entry.needs, told)
     if count is not None and (type(count) is not int or count < FEWEST_PAIRS):

@@ -195,3 +195,145 @@ def test_settings_of_the_first_flow_are_part_of_a_reflows_identity(root: Path) -
 def test_pairs_that_cannot_be_made_are_refused(root: Path, edits: dict[str, Any], told: str) -> None:
     with pytest.raises(InputError, match=told):
         reflows(root, **edits)
+
+
+# What starts from one entry and is judged or taught by another
+
+
+def preferences(root: Path, **edits: Any) -> Params:
+    """A language model, what judges, what learns from either, and a student of a larger teacher."""
+    small: dict[str, Any] = {
+        "task": "reviews", "seeds": [0, 1], "settings": {"network": "gpt_nano"}, **STEPS, "samples": 5
+    }  # fmt: skip
+    large = {**small, "settings": {"network": "gpt_micro"}}
+    paired = {"network": "gpt_nano", "pairs": 60}
+    told = {
+        "base": {**small, "method": "sft"},
+        "large": {**large, "method": "sft"},
+        "scorer": {**small, "method": "reward_model", "settings": paired, "needs": ["base"]},
+        "learner": {**small, "method": "dpo", "settings": paired, "needs": ["base"]},
+        "rollouts": {**small, "method": "ppo", "needs": ["base", "scorer"]},
+        "teacher": {**large, "method": "grpo", "needs": ["large"]},
+        "student": {
+            **small,
+            "method": "sft",
+            "settings": {**paired, "responses": "rewarded"},
+            "needs": ["base", "teacher"],
+        },
+        "best": {"method": "best_of_n", "task": "reviews", "seeds": [1], "needs": ["learner"], "samples": 5},
+    }
+    return composed(root, **{name: {**fields, **edits.get(name, {})} for name, fields in told.items()})
+
+
+def test_of_two_needs_the_first_is_started_from_and_the_second_judges(root: Path) -> None:
+    params = preferences(root)
+    runs = params.runs["preferences"]
+    run = runs["tiny_rollouts_s1"]
+    assert (run.start, run.other) == ("runs/tiny/base/models/s1", "runs/tiny/scorer/models/s1")
+    assert run.pairs == NO_DATA
+    assert (run.data, run.features) == ("data/reviews", "features/reviews")
+    alone = runs["tiny_base_s0"]
+    assert (alone.start, alone.other, alone.pairs) == (NO_DATA, NO_DATA, NO_DATA)
+    taught = runs["tiny_teacher_s0"]
+    assert (taught.start, taught.other, taught.pairs) == ("runs/tiny/large/models/s0", NO_DATA, NO_DATA)
+    learner = runs["tiny_learner_s0"]
+    assert (learner.start, learner.other) == ("runs/tiny/base/models/s0", NO_DATA)
+    assert learner.pairs == "runs/tiny/base/pairs/n60_s0"
+
+
+def test_of_two_needs_the_second_makes_the_pairs(root: Path) -> None:
+    """A student starts from its own kind and learns from what a teacher of another size says."""
+    params = preferences(root)
+    run = params.runs["preferences"]["tiny_student_s1"]
+    assert (run.start, run.other) == ("runs/tiny/base/models/s1", "runs/tiny/teacher/models/s1")
+    assert run.pairs == "runs/tiny/teacher/pairs/n60_s1"
+    made = params.pairs["preferences"]
+    assert list(made) == [f"tiny_{entry}_n60_s{seed}" for entry in ("base", "teacher") for seed in (0, 1)]
+    # Each is made by its entry's method, not by that of who learns from it: its code decides them.
+    assert {item.entry: item.method for item in made.values()} == {"base": "sft", "teacher": "grpo"}
+
+
+def test_an_evaluation_knows_where_its_entry_started(root: Path) -> None:
+    found = preferences(root).evaluations["preferences"]
+    starts = {name.removeprefix("tiny_"): item.start for name, item in found.items()}
+    base, large = ("runs/tiny/base/models", "runs/tiny/large/models")
+    assert starts == {
+        "base": NO_DATA, "large": NO_DATA, "scorer": base, "learner": base, "rollouts": base, "teacher": large,
+        "student": base, "best": NO_DATA,
+    }  # fmt: skip
+    assert (found["tiny_best"].models_of, found["tiny_best"].models_by) == ("learner", "dpo")
+    assert (found["tiny_rollouts"].models_of, found["tiny_rollouts"].models_by) == ("rollouts", "ppo")
+
+
+def test_an_identity_holds_every_entry_behind_it(root: Path) -> None:
+    before = preferences(root)
+    assert set(before.needed("rollouts")) == {"base", "scorer"}
+    assert set(before.needed("student")) == {"base", "teacher", "large"}
+    judge = preferences(root, scorer={"settings": {"network": "gpt_nano", "pairs": 61}})
+    changed = {name for name in before.entries if judge.settings_hash(name) != before.settings_hash(name)}
+    assert changed == {"scorer", "rollouts"}
+    longer = preferences(root, large={"steps": 11})
+    changed = {name for name in before.entries if longer.settings_hash(name) != before.settings_hash(name)}
+    assert changed == {"large", "teacher", "student"}
+    behind = profiles.needed_methods(before, "rollouts", root)
+    assert {method.name for method in behind} == {"sft", "reward_model"}
+
+
+PAIRED = {"network": "gpt_nano", "pairs": 60}
+
+
+@pytest.mark.parametrize(
+    ("edits", "told"),
+    [
+        (
+            {"rollouts": {"needs": None}},
+            r"rollouts\.needs: found \[\]; ppo goes on from a trained model: name the entry",
+        ),
+        (
+            {"teacher": {"needs": None}},
+            r"teacher\.needs: found \[\]; grpo goes on from a trained model: name the entry",
+        ),
+        ({"rollouts": {"settings": PAIRED}}, r"settings\.pairs: found pairs; settings of ppo"),
+        ({"learner": {"settings": {"network": "gpt_nano"}}}, "names it in needs, and has settings.pairs"),
+        ({"learner": {"needs": None}}, "names it in needs, and has settings.pairs"),
+        (
+            {"learner": {"needs": None, "settings": {"network": "gpt_nano"}}},
+            "dpo learns from pairs: give settings.pairs, and needs, the entry that makes them",
+        ),
+        ({"student": {"settings": {"network": "gpt_nano"}}}, "names it in needs, and has settings.pairs"),
+        ({"student": {"needs": None}}, "names it in needs, and has settings.pairs"),
+        ({"student": {"settings": {"network": "gpt_nano", "pairs": 9}}}, "pairs: found 9; a whole number, at least 10"),
+        ({"rollouts": {"settings": {"network": "gpt_micro"}}}, "network: found gpt_micro; must be that of base"),
+        (
+            {"student": {"settings": {**PAIRED, "network": "gpt_micro"}}},
+            "network: found gpt_micro; must be that of base",
+        ),
+        ({"rollouts": {"settings": {}}}, "network: found None; must be that of base, whose weights it starts from"),
+        ({"learner": {"needs": ["base", "teacher"]}}, "dpo takes one entry's models; leave the second out"),
+        ({"scorer": {"needs": ["base", "teacher"]}}, "reward_model takes one entry's models; leave the second out"),
+        ({"best": {"needs": ["base", "learner"]}}, "best_of_n takes one entry's models; leave the second out"),
+        ({"best": {**STEPS, "settings": {"most": 4}}}, "best_of_n trains nothing: leave steps out"),
+        ({"rollouts": {"needs": ["base", "trained"]}}, "it must be trained, and of family preferences"),
+        ({"rollouts": {"needs": ["base", "best"]}}, "it must be trained, and of family preferences"),
+        ({"rollouts": {"needs": ["base", "absent"]}}, "found absent; entries of this profile are"),
+        ({"rollouts": {"needs": ["base", "scorer", "large"]}}, "rollouts.needs"),
+        ({"teacher": {"needs": ["large", "student"]}}, "an entry cannot need itself"),
+        ({"scorer": {"seeds": [0]}}, r"rollouts\.seeds: found 1; seeds of scorer are \[0\]"),
+        ({"student": {"task": "arithmetic"}}, "its task must have the data set of arithmetic"),
+    ],
+)
+def test_starts_judges_and_teachers_that_cannot_be_are_refused(root: Path, edits: dict[str, Any], told: str) -> None:
+    with pytest.raises(InputError, match=told) as refused:
+        preferences(root, **edits)
+    assert "\n" not in str(refused.value)
+
+
+def test_what_does_not_train_by_rollouts_or_texts_has_no_second_need(root: Path) -> None:
+    more = {**TINY["entries"]["trained"], "seeds": [1]}
+    with pytest.raises(InputError, match="ddim takes one entry's models; leave the second out"):
+        composed(root, more=more, taking={"needs": ["trained", "more"]})
+    learnt = {"network": "mlp", "width": 8, "reflows": 1, "pairs": 100}
+    first = {**REFLOW, "settings": {"network": "mlp", "width": 8}}
+    second = {**REFLOW, "settings": learnt, "needs": ["first", "first"]}
+    with pytest.raises(InputError, match="rectified_flow takes one entry's models; leave the second out"):
+        composed(root, first=first, second=second)
