@@ -308,12 +308,13 @@ def compose(profile: Profile, root: Path = Path()) -> Params:
         where = {"profile": profile.profile, "entry": name, "method": entry.method}
         where |= {folder: f"{folder}/{dataset}" if dataset else NO_DATA for folder in ("data", "features")}
         models_of = name if entry.steps is not None or not entry.needs else entry.needs[0]
+        trained = profile.entries[models_of]
         evaluations[family][f"{profile.profile}_{name}"] = Evaluation(
             **where,
             extractor=f"extractors/{extractor}" if extractor else NO_DATA,
             models_of=models_of,
-            models_by=profile.entries[models_of].method,
-            start=_models(profile, entry.needs[0]) if entry.steps is not None and entry.needs else NO_DATA,
+            models_by=trained.method,
+            start=_models(profile, trained.needs[0]) if trained.steps is not None and trained.needs else NO_DATA,
         )
         if entry.steps is not None:
             for seed in entry.seeds:

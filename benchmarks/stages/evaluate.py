@@ -143,7 +143,8 @@ def _inputs(params: profiles.Params, entry: str, run_record: RunRecord, task: An
             raise InputError(f"entry {entry}: there is no extractor {EXTRACTORS / str(name)}; run: dvc repro")
         return EXTRACTORS / name
 
-    starts = composed.budget() is not None and bool(composed.needs)
+    whose = params.entries[models_of]
+    starts = whose.budget() is not None and bool(trained.needs)
     return Started(
         seed=run_record.seed,
         samples=composed.samples,
@@ -154,7 +155,7 @@ def _inputs(params: profiles.Params, entry: str, run_record: RunRecord, task: An
         curve=lambda: [point.numbers() for point in run_record.curve],
         trainer=trainer if models_of == entry else trainer_of(params, models_of),
         extractor=extractor,
-        start=(lambda: weights_of(composed.needs[0])) if starts else None,
+        start=(lambda: weights_of(whose.needs[0])) if starts else None,
         corpus=corpus,
     )
 

@@ -121,10 +121,11 @@ def run(profile: str, entry: str, seed: int, off_profile: bool) -> None:
         return train(*given, checkpoint, report, stop, origin.opened(method.family, settings))
 
     try:
-        probes = [fitted(PROBE_STEPS, _Nowhere(), _ignore, bool) for _ in range(2)]
+        probes = [_weights(fitted(PROBE_STEPS, _Nowhere(), _ignore, bool)) for _ in range(2)]
     except ValueError as error:  # of the method, for a task that it cannot learn
         raise InputError(f"{profiles.PARAMS}: entries.{entry}.task: {composed.task}: {error}") from error
     repeats = _same_weights(*probes)
+    del probes
     steps = budget["steps"]
     checkpoint = DiskCheckpoint(identity)
     limit = composed.timeout_minutes
@@ -264,11 +265,15 @@ def _ignore(step: int, loss: float, norm: float) -> None:
     pass
 
 
-def _same_weights(first: Any, second: Any) -> bool:
+def _weights(trained: Any) -> dict[str, Any]:
+    """Of a short run, off the device: a large model has no room there beside the next one."""
+    return {name: value.cpu() for name, value in trained[0].state_dict().items()}
+
+
+def _same_weights(one: dict[str, Any], other: dict[str, Any]) -> bool:
     """Whether two short runs ended with the same bits: the determinism that was achieved."""
     import torch
 
-    one, other = first[0].state_dict(), second[0].state_dict()
     return all(torch.equal(one[name], other[name]) for name in one)
 
 
