@@ -144,7 +144,7 @@ def _inputs(params: profiles.Params, entry: str, run_record: RunRecord, task: An
         return EXTRACTORS / name
 
     whose = params.entries[models_of]
-    starts = whose.budget() is not None and bool(trained.needs)
+    starts = whose.budget() is not None and bool(whose.needs)
     return Started(
         seed=run_record.seed,
         samples=composed.samples,

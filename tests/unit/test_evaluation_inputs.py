@@ -16,7 +16,7 @@ POINT = CurvePoint(step=10, images=1000, train=2.5, valid=3.5, noted={"evaluatio
 
 def inputs(dataset: str | None, curve: list[CurvePoint]) -> Given:
     hardware = SimpleNamespace(arithmetic=dict)
-    entry = SimpleNamespace(samples=5, models_of=lambda name: name)
+    entry = SimpleNamespace(samples=5, models_of=lambda name: name, budget=lambda: None, needs=[])
     params: Any = SimpleNamespace(profile="cpu", entries={"it": entry}, hardware=hardware)
     record, task = RunRecord(seed=3, status="done", curve=curve), SimpleNamespace(dataset=dataset)
     return evaluate._inputs(params, "it", record, task, Trainer(None, None))

@@ -259,7 +259,7 @@ def test_an_evaluation_knows_where_its_entry_started(root: Path) -> None:
     base, large = ("runs/tiny/base/models", "runs/tiny/large/models")
     assert starts == {
         "base": NO_DATA, "large": NO_DATA, "scorer": base, "learner": base, "rollouts": base, "teacher": large,
-        "student": base, "best": NO_DATA,
+        "student": base, "best": base,
     }  # fmt: skip
     assert (found["tiny_best"].models_of, found["tiny_best"].models_by) == ("learner", "dpo")
     assert (found["tiny_rollouts"].models_of, found["tiny_rollouts"].models_by) == ("rollouts", "ppo")
