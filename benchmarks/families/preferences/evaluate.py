@@ -64,9 +64,11 @@ def evaluate(method: Any, settings: Any, task: Problem, inputs: Started) -> Writ
 
 
 def _label(method: Any, settings: Any) -> str:
-    """`dpo, beta 0.1`: a method and the setting along which papers compare."""
+    """`dpo, gpt_nano, beta 0.1`: a method and the settings along which papers compare, apart for each of a task."""
     told = [method.__name__.rpartition(".")[2]]
+    told += [settings.network] if hasattr(settings, "network") else []
     told += [f"on {settings.pairs} pairs"] if getattr(settings, "responses", None) and settings.pairs else []
     told += [f"{settings.reward} reward"] if hasattr(settings, "reward") else []
     told += [f"beta {settings.beta:g}"] if hasattr(settings, "beta") else []
+    told += [settings.normalisation] if getattr(settings, "normalisation", "grpo") != "grpo" else []
     return ", ".join(told)

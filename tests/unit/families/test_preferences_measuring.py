@@ -11,13 +11,15 @@ import torch
 pytest.importorskip("tokenizers")
 pytest.importorskip("vaderSentiment")
 
+from benchmarks import profiles
 from benchmarks.errors import InputError
 from benchmarks.families.preferences import experience
-from benchmarks.families.preferences.evaluate import evaluate
+from benchmarks.families.preferences.evaluate import _label, evaluate
 from benchmarks.families.preferences.measuring.answers import vote
 from benchmarks.families.preferences.models import decoded
 from benchmarks.families.preferences.worlds import Prompt
 from benchmarks.judging.protocols import Measurement
+from benchmarks.methods import find_method
 from benchmarks.metrics.given import Trainer
 from benchmarks.metrics.measured import Measured
 from benchmarks.metrics.passages import Written
@@ -365,12 +367,24 @@ def test_texts_stand_side_by_side(name: str) -> None:
 def test_only_what_started_afresh_shows_the_texts_themselves() -> None:
     (learnt,) = measured("dpo_reviews").passages
     shown = {each.label: each for each in measured("sft_reviews").passages}
-    own, afresh = shown["the text itself"], shown["sft"]
+    own, afresh = shown["the text itself"], shown["sft, gpt_nano"]
     assert len(shown) == 2
     assert own.prompts == afresh.prompts == learnt.prompts
     here = world_of(REVIEWS)
     assert own.texts == [here.vocabulary.decode(prompt.truth) for prompt in here.prompts("test", len(own.texts))]
-    assert learnt.label == "dpo, beta 0.1"
+    assert learnt.label == "dpo, gpt_nano, beta 0.1"
+
+
+def test_a_column_is_one_entrys() -> None:
+    """Two entries of a task with the same heading could not be told apart; profiles have them."""
+    for name in profiles.names():
+        labels: dict[str, list[str]] = {}
+        for entry in profiles.read(name).entries.values():
+            method = find_method(entry.method)
+            if method.family == "preferences" and method.trains():
+                settings = profiles.typed_settings(method, entry.settings, "")
+                labels.setdefault(entry.task, []).append(_label(method.module(), settings))
+        assert all(len(set(of_task)) == len(of_task) for of_task in labels.values()), labels
 
 
 def test_what_was_noted_along_training_is_drawn() -> None:
@@ -388,7 +402,9 @@ def test_what_cannot_be_measured_is_refused() -> None:
         evaluate(best_of_n, BEST, SUMS, base)
     scorer = settings_of(reward_model, pairs=COUNT)
     weights = trained(reward_model, scorer, SUMS, origin(SUMS), steps=1).weights
-    with pytest.raises(InputError, match=r"^reward_model: not measured on task sums; give it one of reviews$"):
+    with pytest.raises(
+        InputError, match=r"^reward_model, gpt_nano: not measured on task sums; give it one of reviews$"
+    ):
         evaluate(reward_model, scorer, SUMS, given(Trainer(reward_model, scorer), weights, started(SUMS).weights))
 
 
