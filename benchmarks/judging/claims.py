@@ -51,25 +51,33 @@ class Tolerance(Typed):
 
 
 class Side(Typed):
-    """One side of a comparison: a method or an entry with part of a variant, or a literature value."""
+    """One side of a comparison: a method or an entry with part of a variant, or a literature value.
+
+    A frontier may be of several `entries`, such as one a strength of the penalty.
+    """
 
     method: Name | None = None
     entry: Name | None = None
+    entries: list[Name] = []
     variant: Variant = {}
     literature: Text | None = None
     value: float | None = None
 
     @model_validator(mode="after")
     def _one_subject(self) -> "Side":
-        if sum(subject is not None for subject in (self.method, self.entry, self.literature)) != 1:
-            raise ValueError("exactly one of method, entry and literature names a side")
+        if sum(bool(subject) for subject in (self.method, self.entry, self.entries, self.literature)) != 1:
+            raise ValueError("exactly one of method, entry, entries and literature names a side")
         if (self.literature is None) != (self.value is None):
             raise ValueError("literature and value come together")
         return self
 
     def name(self) -> str:
         """For reasons and tables."""
-        return str(self.method or self.entry or self.literature)
+        return str(self.method or self.entry or self.literature or " and ".join(self.entries))
+
+    def needed(self) -> "list[Side]":
+        """Itself, or a side an entry where it has several: what must all have run."""
+        return [Side(entry=entry) for entry in self.entries] or [self]
 
     def label(self) -> str:
         """The name with what else fixes the side, as tables show it."""
@@ -158,6 +166,12 @@ class OrderingClaim(_OnTwoSides):
     kind: Literal["ordering"]
     equal: list[Name] = []  # variant fields that must match
     varies: list[Name] = []  # measurement fields allowed to differ
+
+    @model_validator(mode="after")
+    def _one_entry_a_side(self) -> "OrderingClaim":
+        if self.better.entries or self.worse.entries:
+            raise ValueError("entries are those of a frontier, in a claim of kind dominance; name one entry")
+        return self
 
     @model_validator(mode="after")
     def _known_fields(self) -> "OrderingClaim":
@@ -289,7 +303,10 @@ def _subjects(claim: Claim) -> Iterator[tuple[str, str | None, str | None]]:
         if isinstance(claim, DominanceClaim) and claim.origin is not None:
             sides["origin"] = claim.origin
         for name, side in sides.items():
-            yield f"{name}.{'method' if side.method else 'entry'}", side.method, side.entry
+            for entry in side.entries:
+                yield f"{name}.entries", None, entry
+            if not side.entries:
+                yield f"{name}.{'method' if side.method else 'entry'}", side.method, side.entry
         return
     yield "method", claim.method, None
     for entry in claim.entry_names():

@@ -62,7 +62,9 @@ def subjects(claim: Claim) -> list[Side]:
 
 
 def concerns(side: Side, record: EntryRecord) -> bool:
-    """Whether a record is of that side's entry or method."""
+    """Whether a record is of that side's entry, of one of its entries, or of its method."""
+    if side.entries:
+        return record.entry in side.entries
     return side.entry == record.entry if side.entry is not None else side.method == record.method
 
 

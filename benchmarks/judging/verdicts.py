@@ -43,6 +43,7 @@ def judge(
     `elsewhere` maps entries to the profiles that have them, for the reason of `not run`.
     """
     sides = subjects(claim)
+    needed = [one for side in sides for one in side.needed()]
     concerned = sorted(
         (record for record in records if any(concerns(side, record) for side in sides)), key=lambda r: r.entry
     )
@@ -58,12 +59,12 @@ def judge(
         ] or complete
         if asked:
             return [_judge_on(paper, claim, concerned, task) for task in asked]
-    elif all(any(concerns(side, record) for record in concerned) for side in sides):
+    elif all(any(concerns(side, record) for record in concerned) for side in needed):
         if len(tasks) == 1:
             return [_judge_on(paper, claim, concerned, tasks[0])]
         told = f"the sides ran on the tasks {' and '.join(tasks)}"
         return [Verdict(claim, paper, "", None, None, None, "", "not comparable: task", told, tuple(concerned))]
-    reason = _why_not_run(sides, concerned, elsewhere)
+    reason = _why_not_run(needed, concerned, elsewhere)
     return [Verdict(claim, paper, "", None, None, None, "", "not run", reason, ())]
 
 

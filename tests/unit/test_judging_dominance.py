@@ -326,3 +326,29 @@ def test_the_origin_must_be_known(tmp_path: Path, monkeypatch: pytest.MonkeyPatc
     write_json(tmp_path / claims.FOLDER / "made_up.yaml", file.model_dump())
     with pytest.raises(InputError, match=r"claims\.it\.origin\.method: found method_c; no such method"):
         claims.read_all(tmp_path)
+
+
+# Entries of a claim of scope paper
+def of_entries(**fields: Any) -> Any:
+    sides = {"better": {"entries": ["a_1", "a_2", "a_4"]}, "worse": {"entries": ["b_1", "b_2", "b_4"]}}
+    return dominance(**{"scope": "paper", **sides, **fields})
+
+
+@pytest.mark.parametrize(("points", "expected"), [(BELOW, "reproduced"), (ABOVE, "contradicted")])
+def test_a_frontier_of_several_entries_is_that_of_their_method(points, expected):
+    records = [*frontier(CURVE, "method_a"), *frontier(points, "method_b")]
+    assert word(of_entries(), *records) == expected
+    left_out = of_entries(worse={"entries": ["b_1", "b_2"]})
+    assert word(left_out, *records, *frontier({9.0: 99.0}, "method_b")) == expected
+
+
+def test_every_entry_of_a_frontier_must_have_run():
+    records = [*frontier(CURVE, "method_a")[:-1], *frontier(BELOW, "method_b")]
+    (verdict,) = verdicts(of_entries(), *records, elsewhere={"a_4": ["h100_1"]})
+    assert (verdict.verdict, verdict.reason) == ("not run", "entry a_4 belongs to h100_1")
+
+
+def test_an_ordering_names_one_entry_a_side():
+    sides = {"better": {"entries": ["a_1"]}, "worse": {"entry": "b_1"}}
+    with pytest.raises(InputError, match="name one entry"):
+        claim("ordering", scope="paper", **sides)
