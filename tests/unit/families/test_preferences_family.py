@@ -23,12 +23,14 @@ from benchmarks.families.preferences.measuring.curves import drawings
 from benchmarks.families.preferences.pairs import Completions, Origin
 from benchmarks.families.preferences.worlds import Prompt, world
 from benchmarks.metrics.given import Trainer
+from benchmarks.torch_flags import TorchFlags
 from implementations.common.fit import Interrupted
 from implementations.preferences import dpo, ppo, sft
 from implementations.preferences.parts.responses import log_probs
 from implementations.preferences.parts.rewards import Sentiment
 from implementations.preferences.parts.sequences import padded
 from tests.unit.families.preference_worlds import (
+    ARITHMETIC,
     CASES,
     COUNT,
     REVIEWS,
@@ -245,10 +247,12 @@ def test_completions_hang_on_the_seed_and_a_prompts_on_no_other(tmp_path: Path) 
 
 
 def test_batches_are_drawn_apart(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """As many responses to the same prompt would be the same if batches began with the same numbers."""
-    monkeypatch.setattr(pairs, "BATCH", 6)
-    found = arrays(made(SUMS, tmp_path / "pairs", 60))
-    assert len({row.tobytes() for row in found["tokens"]}) > 30
+    """Where prompts come again, their responses would too if every batch began with the same numbers."""
+    monkeypatch.setattr(pairs, "BATCH", 6)  # one prompt
+    task, flags = replace(SUMS, train=2), TorchFlags(**ARITHMETIC)
+    pairs.make(sft, settings_of(sft), task, started(SUMS).weights(), 0, 60, flags, tmp_path, lambda done: None)
+    responses = {row.tobytes() for row in arrays(tmp_path)["tokens"]}
+    assert len(responses) > 2 * task.completions
 
 
 def test_another_count_and_a_missing_file_are_refused(tmp_path: Path) -> None:

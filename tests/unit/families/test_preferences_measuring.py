@@ -15,6 +15,7 @@ from benchmarks import profiles
 from benchmarks.errors import InputError
 from benchmarks.families.preferences import experience
 from benchmarks.families.preferences.evaluate import _label, evaluate
+from benchmarks.families.preferences.measuring import assessed, continuations
 from benchmarks.families.preferences.measuring.answers import vote
 from benchmarks.families.preferences.models import decoded
 from benchmarks.families.preferences.worlds import Prompt
@@ -27,6 +28,7 @@ from benchmarks.metrics.started import Started
 from benchmarks.records import metric
 from implementations.preferences import best_of_n, reward_model, sft
 from implementations.preferences.best_of_n import kl_bound
+from implementations.preferences.parts.generation import generate
 from tests.unit.families.preference_worlds import (
     ARITHMETIC,
     CASES,
@@ -241,8 +243,6 @@ def test_the_win_rate_lost_is_that_between_the_outer_temperatures() -> None:
 
 
 def test_a_policy_that_says_the_texts_own_continuations_ties(monkeypatch: pytest.MonkeyPatch) -> None:
-    from benchmarks.families.preferences.measuring import continuations
-
     here = world_of(REVIEWS)
     truth = [prompt.truth for prompt in here.prompts("test", SAMPLES)]
     monkeypatch.setattr(continuations, "responses", lambda drawn: truth)
@@ -336,6 +336,20 @@ def test_draws_hang_on_the_seed_alone(name: str) -> None:
     for one, two in zip(first.rows, other.rows, strict=True):
         if one.variant.get("temperature") == 0.0 or one.variant.get("decoding") == "greedy":
             assert one.value == two.value
+
+
+@pytest.mark.parametrize("name", ["dpo_reviews", "grpo_sums"])
+def test_no_two_batches_are_drawn_with_the_same_numbers(name: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    seeds: list[int] = []
+
+    def spied(*told: Any) -> Any:
+        seeds.append(told[-1].initial_seed())
+        return generate(*told)
+
+    monkeypatch.setattr(assessed, "BATCH", 4)
+    monkeypatch.setattr(assessed, "generate", spied)
+    of(name)
+    assert len(seeds) == len(set(seeds)) > SAMPLES
 
 
 def test_best_of_n_draws_by_seed_too() -> None:
