@@ -7,8 +7,9 @@ import pytest
 import torch
 
 from benchmarks.data.parts.corpus import Corpus
+from benchmarks.data.parts.tokenizer import trained as pieces_of
 from benchmarks.errors import InputError
-from benchmarks.families.preferences import pairs, pretrained
+from benchmarks.families.preferences import models, pairs, pretrained
 from benchmarks.families.preferences.evaluate import evaluate
 from benchmarks.families.preferences.problems import Compared, Continuation, Questions
 from benchmarks.families.preferences.train import train
@@ -17,6 +18,7 @@ from benchmarks.metrics.given import Trainer
 from benchmarks.metrics.started import Started
 from benchmarks.torch_flags import TorchFlags
 from implementations.preferences import best_of_n, dpo, grpo, ppo, reward_model, sft
+from implementations.preferences.parts.sequences import padded
 
 transformers = pytest.importorskip("transformers")
 pytest.importorskip("tokenizers")
@@ -27,9 +29,10 @@ ROLLOUTS = {**RECIPE, "minibatch": 4, "updates": 2}
 
 
 def tokenizer(texts, **special):
-    from tokenizers import Tokenizer, decoders, models, pre_tokenizers, trainers
+    from tokenizers import Tokenizer, decoders, pre_tokenizers, trainers
+    from tokenizers.models import BPE
 
-    own = Tokenizer(models.BPE())
+    own = Tokenizer(BPE())
     own.pre_tokenizer = pre_tokenizers.ByteLevel(add_prefix_space=False)
     own.decoder = decoders.ByteLevel()
     alphabet = sorted(pre_tokenizers.ByteLevel.alphabet())
@@ -229,7 +232,7 @@ def test_sentiment(imdb, model, classifier, tmp_path):
     found, outcome = trained(ppo, learned, imdb, dataclasses.replace(origin, other=other))
     assert changed(found, start.state_dict())
     assert "true_reward" in outcome.curve[-1]
-    written, rows = measured(dpo, settings, imdb, policy, start=start.state_dict)
+    _, rows = measured(dpo, settings, imdb, policy, start=start.state_dict)
     (reward,) = of(rows, "reward")
     assert reward.unit == "nats"
     assert classifier in reward.measurement["judge"]
@@ -241,7 +244,7 @@ def test_sentiment(imdb, model, classifier, tmp_path):
 
 @pytest.mark.parametrize("kind", ["tldr", "hh"])
 def test_pairs_are_those_of_people(kind, request, tmp_path, model):
-    task, corpus = given = request.getfixturevalue(kind)
+    task, _ = given = request.getfixturevalue(kind)
     records = PEOPLE if kind == "tldr" else DIALOGUES
     start, _ = trained(sft, START, given)
     origin = made(sft, START, given, start, 1000, tmp_path)
@@ -263,8 +266,8 @@ def test_pairs_are_those_of_people(kind, request, tmp_path, model):
 
 
 @pytest.mark.parametrize("kind", ["tldr", "hh"])
-def test_policies_of_people_s_preferences(kind, request, tmp_path):
-    task, corpus = given = request.getfixturevalue(kind)
+def test_policies_learn_from_people(kind, request, tmp_path):
+    task, _ = given = request.getfixturevalue(kind)
     start, _ = trained(sft, START, given)
     origin = made(sft, START, given, start, 24, tmp_path)
     settings = dpo.Settings(**RECIPE, pairs=24, beta=0.5)
@@ -298,8 +301,8 @@ def test_policies_of_people_s_preferences(kind, request, tmp_path):
         trained(ppo, ppo.Settings(**ROLLOUTS, reward="true"), given, origin)
 
 
-def test_questions(gsm8k, tmp_path):
-    task, corpus = gsm8k
+def test_questions(gsm8k):
+    task, _ = gsm8k
     start, _ = trained(sft, START, gsm8k)
     settings = grpo.Settings(**ROLLOUTS, group=2, most=task.most)
     found, outcome = trained(grpo, settings, gsm8k, pairs.Origin(start.state_dict, lambda split: None))
@@ -346,15 +349,11 @@ def test_prompts_are_distinct(tldr):
 def test_a_task_without_a_published_model_has_no_pretrained_network(imdb):
     task, corpus = imdb
     with pytest.raises(ValueError, match="names no published model"):
-        world_of = dataclasses.replace(task, pretrained=None)
-        own = Corpus(corpus.records, lambda: tokenizer_json())
-        trained(sft, START, (world_of, own))
+        trained(sft, START, (dataclasses.replace(task, pretrained=None), Corpus(corpus.records, tokenizer_json)))
 
 
 def tokenizer_json() -> str:
-    from benchmarks.data.parts.tokenizer import trained as pieces
-
-    return pieces(REVIEWS, 300)
+    return pieces_of(REVIEWS, 300)
 
 
 def test_a_context_too_short_is_refused(imdb):
@@ -363,11 +362,8 @@ def test_a_context_too_short_is_refused(imdb):
         trained(sft, START, (dataclasses.replace(task, most=600), corpus))
 
 
-@pytest.mark.parametrize("method", [sft, dpo])
-def test_parts_and_wholes_agree(method, imdb, tmp_path, monkeypatch):
+def test_parts_and_wholes_agree(imdb, monkeypatch):
     """Where memory allows fewer sequences at once, the numbers are those of all at once."""
-    from benchmarks.families.preferences import models
-
     start, _ = trained(sft, START, imdb)
     settings = ppo.Settings(**ROLLOUTS, reward="true")
     origin = pairs.Origin(start.state_dict, lambda split: None)
@@ -378,3 +374,53 @@ def test_parts_and_wholes_agree(method, imdb, tmp_path, monkeypatch):
     for name, value in whole.state_dict().items():
         torch.testing.assert_close(parted.state_dict()[name], value, atol=1e-4, rtol=1e-3)
     assert outcome.curve[-1]["length"] == again.curve[-1]["length"]
+
+
+def test_responses_drawn_in_parts_are_joined(gsm8k, monkeypatch):
+    task, _ = gsm8k
+    start, _ = trained(sft, START, gsm8k)
+    settings = grpo.Settings(**ROLLOUTS, group=2, most=task.most)
+    monkeypatch.setattr(models, "CACHED", 3 * task.context)
+    found, outcome = trained(grpo, settings, gsm8k, pairs.Origin(start.state_dict, lambda split: None))
+    assert 1 <= outcome.curve[-1]["length"] <= task.most
+    _, rows = measured(grpo, settings, gsm8k, found, start=start.state_dict)
+    assert {row.n for row in of(rows, "accuracy") if row.variant["decoding"] == "single"} == {12}
+
+
+def test_joined_sequences():
+    one = padded([[1, 2], [3]], [[4], [5, 6]], 0)
+    other = padded([[7]], [[8, 9, 10, 11]], 0)
+    found = models.joined([one, other], 0)
+    assert found.tokens.tolist() == [[1, 2, 4, 0, 0], [3, 5, 6, 0, 0], [7, 8, 9, 10, 11]]
+    assert models.decoded(found) == [[4], [5, 6], [8, 9, 10, 11]]
+
+
+def test_layers_computed_again_give_the_same_gradient(model):
+    """Nothing is drawn in between: the same operations in the same order, so to the bit."""
+    kept, again = pretrained.language_model(model), pretrained.language_model(model)
+    kept.model.activation_checkpointing_disable()
+    tokens = torch.arange(24).view(2, 12)
+    for found in (kept, again):
+        found(tokens).square().mean().backward()
+    gradients = zip(kept.named_parameters(), again.parameters(), strict=True)
+    assert all(torch.equal(one.grad, other.grad) for (_, one), other in gradients)
+    with torch.no_grad():
+        again(tokens)
+    assert not again.model.training
+
+
+def test_a_model_that_begins_texts_is_asked_so(model, tmp_path):
+    """DeepSeek's models have learned with a token before each text."""
+    from tokenizers import processors
+
+    pieces = tokenizer(TEXTS, bos_token="<s>", eos_token="</s>")
+    begin = ("<s>", pieces.bos_token_id)
+    pieces.backend_tokenizer.post_processor = processors.TemplateProcessing(single="<s> $A", special_tokens=[begin])
+    pieces.save_pretrained(tmp_path)
+    task = Questions("gsm8k", "gsm8k", str(tmp_path), "chain_of_thought", 0.0, longest=400, most=8)
+    here = world(task, lambda: corpus_of(SUMS))
+    prompt = here.prompts("test", 1)[0]
+    assert prompt.tokens.count(pieces.bos_token_id) == 1
+    assert prompt.tokens[0] == pieces.bos_token_id
+    assert here.vocabulary.decode(prompt.tokens).startswith("User: what is 0 and 1?\nPlease")
+    assert pretrained.vocabulary(model).begin == ()
