@@ -71,6 +71,12 @@ class Side(Typed):
         """For reasons and tables."""
         return str(self.method or self.entry or self.literature)
 
+    def label(self) -> str:
+        """The name with what else fixes the side, as tables show it."""
+        if self.literature:
+            return f"{self.literature} ({self.value:g})"
+        return f"{self.name()} / {describe(self.variant)}" if self.variant else self.name()
+
 
 class _Claim(Typed):
     id: Name
@@ -147,11 +153,16 @@ class _OnTwoSides(_Claim):
 
 
 class OrderingClaim(_OnTwoSides):
-    """One side is better than the other, wherever the fields of `equal` match."""
+    """One side is better than the other, wherever the fields of `equal` match.
+
+    With a `margin` the claim is that it is not worse, by more; two such claims, one each way, say that both are equal.
+    """
 
     kind: Literal["ordering"]
     equal: list[Name] = []  # variant fields that must match
     varies: list[Name] = []  # measurement fields allowed to differ
+    below: dict[Name, float] = {}  # numbers of the variant: rows that reach one are not spoken of
+    margin: Tolerance | None = None
 
     @model_validator(mode="after")
     def _known_fields(self) -> "OrderingClaim":
@@ -161,6 +172,8 @@ class OrderingClaim(_OnTwoSides):
         for field in self.equal:
             if field in self.better.variant or field in self.worse.variant:
                 raise ValueError(f"equal names {field}, which a side already fixes; remove it from one")
+        if self.margin is not None and (self.better.literature or self.worse.literature):
+            raise ValueError("margin: a printed number has a tolerance of its own; name two sides that we run")
         return self
 
 
@@ -272,6 +285,8 @@ def _subjects(claim: Claim) -> Iterator[tuple[str, str | None, str | None]]:
 
 def paper_value(claim: Claim) -> str:
     """What the paper says, as a table shows it."""
+    if isinstance(claim, OrderingClaim) and claim.margin is not None:
+        return f"{claim.better.label()} at most {claim.margin.absolute:g} worse than {claim.worse.label()}"
     match claim:
         case ValueClaim() | ExactClaim():
             if isinstance(claim.value, list):
