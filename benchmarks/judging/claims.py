@@ -152,6 +152,13 @@ class _OnTwoSides(_Claim):
         return self
 
 
+def _measured(varies: list[str]) -> None:
+    """Raises ValueError for what is no measurement field."""
+    for field in varies:
+        if field not in Measurement.model_fields:
+            raise ValueError(f"varies names {field}; measurement fields are {', '.join(Measurement.model_fields)}")
+
+
 class OrderingClaim(_OnTwoSides):
     """One side is better than the other, wherever the fields of `equal` match.
 
@@ -166,9 +173,7 @@ class OrderingClaim(_OnTwoSides):
 
     @model_validator(mode="after")
     def _known_fields(self) -> "OrderingClaim":
-        for field in self.varies:
-            if field not in Measurement.model_fields:
-                raise ValueError(f"varies names {field}; measurement fields are {', '.join(Measurement.model_fields)}")
+        _measured(self.varies)
         for field in self.equal:
             if field in self.better.variant or field in self.worse.variant:
                 raise ValueError(f"equal names {field}, which a side already fixes; remove it from one")
@@ -189,6 +194,7 @@ class TrendClaim(_OnOneSubject):
     shape: Literal["rises", "falls", "saturates", "changes_at"]
     point: float | None = None
     entries: list[Name] = []
+    varies: list[Name] = []  # measurement fields allowed to differ
 
     def entry_names(self) -> list[str]:
         """Entries that the claim is about; none of scope method."""
@@ -200,6 +206,7 @@ class TrendClaim(_OnOneSubject):
             raise ValueError("a trend is about one entry, or about several entries that differ")
         if self.along in self.variant:
             raise ValueError(f"along names {self.along}, which the variant already fixes; remove it from one")
+        _measured(self.varies)
         return self
 
     @model_validator(mode="after")
