@@ -23,11 +23,12 @@ def keep_memory() -> None:
 
 @dataclass(frozen=True)
 class Comparison:
-    """Median seconds of both."""
+    """Median seconds of both, or what the unit says where it is not of time."""
 
     what: str
     ours: float
     peer: float
+    unit: str = "ms"
 
 
 def compare(what: str, ours: Callable[[], object], peer: Callable[[], object]) -> Comparison:

@@ -116,7 +116,7 @@ def collect(
         bool, typer.Option("--partial", help="show what is at hand, failures too; write nothing")
     ] = False,
 ) -> None:
-    """Stage: bring evaluations together in results/entries and results/receipts."""
+    """Stage: bring evaluations together in results/entries and results/receipts; of a long profile, those at hand."""
     from benchmarks.stages import collect as stage
 
     stage.show(name) if partial else stage.run(name)

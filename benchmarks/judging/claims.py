@@ -160,12 +160,24 @@ class _OnTwoSides(_Claim):
         return self
 
 
+def _measured(varies: list[str]) -> None:
+    """Raises ValueError for what is no measurement field."""
+    for field in varies:
+        if field not in Measurement.model_fields:
+            raise ValueError(f"varies names {field}; measurement fields are {', '.join(Measurement.model_fields)}")
+
+
 class OrderingClaim(_OnTwoSides):
-    """One side is better than the other, wherever the fields of `equal` match."""
+    """One side is better than the other, wherever the fields of `equal` match.
+
+    With a `margin` the claim is that it is not worse, by more; two such claims, one each way, say that both are equal.
+    """
 
     kind: Literal["ordering"]
     equal: list[Name] = []  # variant fields that must match
     varies: list[Name] = []  # measurement fields allowed to differ
+    below: dict[Name, float] = {}  # numbers of the variant: rows that reach one are not spoken of
+    margin: Tolerance | None = None
 
     @model_validator(mode="after")
     def _one_entry_a_side(self) -> "OrderingClaim":
@@ -175,12 +187,12 @@ class OrderingClaim(_OnTwoSides):
 
     @model_validator(mode="after")
     def _known_fields(self) -> "OrderingClaim":
-        for field in self.varies:
-            if field not in Measurement.model_fields:
-                raise ValueError(f"varies names {field}; measurement fields are {', '.join(Measurement.model_fields)}")
+        _measured(self.varies)
         for field in self.equal:
             if field in self.better.variant or field in self.worse.variant:
                 raise ValueError(f"equal names {field}, which a side already fixes; remove it from one")
+        if self.margin is not None and (self.better.literature or self.worse.literature):
+            raise ValueError("margin: a printed number has a tolerance of its own; name two sides that we run")
         return self
 
 
@@ -196,6 +208,7 @@ class TrendClaim(_OnOneSubject):
     shape: Literal["rises", "falls", "saturates", "changes_at"]
     point: float | None = None
     entries: list[Name] = []
+    varies: list[Name] = []  # measurement fields allowed to differ
 
     def entry_names(self) -> list[str]:
         """Entries that the claim is about; none of scope method."""
@@ -207,6 +220,7 @@ class TrendClaim(_OnOneSubject):
             raise ValueError("a trend is about one entry, or about several entries that differ")
         if self.along in self.variant:
             raise ValueError(f"along names {self.along}, which the variant already fixes; remove it from one")
+        _measured(self.varies)
         return self
 
     @model_validator(mode="after")
@@ -315,6 +329,8 @@ def _subjects(claim: Claim) -> Iterator[tuple[str, str | None, str | None]]:
 
 def paper_value(claim: Claim) -> str:
     """What the paper says, as a table shows it."""
+    if isinstance(claim, OrderingClaim) and claim.margin is not None:
+        return f"{claim.better.label()} at most {claim.margin.absolute:g} worse than {claim.worse.label()}"
     match claim:
         case ValueClaim() | ExactClaim():
             if isinstance(claim.value, list):

@@ -20,6 +20,7 @@ from benchmarks.judging.rows import (
 )
 from benchmarks.judging.trends import trend
 from benchmarks.records import EntryRecord, flat
+from benchmarks.statistics.comparison import Comparison, Order
 from benchmarks.statistics.equivalence import two_one_sided
 from benchmarks.statistics.samples import rounding_guard
 
@@ -120,17 +121,26 @@ def _ordering(claim: OrderingClaim, sides: list[list[Row]]) -> Finding | str:
             return field
     tests = [compare(one, other, ALPHA) for one, other in pairs]
     wanted = "greater" if claim.direction == "higher" else "less"
-    won = sum(test.decision == wanted for test in tests)
+    won = sum(_decision(claim, test) == wanted for test in tests)
     # A reversal anywhere refutes; over several pairs, each is asked for at a stricter level (Bonferroni).
     strict = [compare(one, other, ALPHA / len(pairs)) for one, other in pairs]
-    lost = sum(test.decision not in (wanted, "undecided") for test in strict)
+    lost = sum(_decision(claim, test) not in (wanted, "undecided") for test in strict)
     first = tests[0]
     shown = interval(first.difference, first.low, first.high) if len(pairs) == 1 else (None, None, None)
     where = f"{won} of {len(pairs)} pairs" if len(pairs) > 1 else f"difference {first.difference:.6g}"
-    reason = f"{where} in the claimed direction ({first.test}, {first.n} seeds, one-sided alpha {ALPHA:g})"
+    way = "in the claimed direction" if claim.margin is None else f"within the margin of {claim.margin.absolute:g}"
+    reason = f"{where} {way} ({first.test}, {first.n} seeds, one-sided alpha {ALPHA:g})"
     if won == len(pairs):
         return Finding("holds", reason, *shown)
     return Finding("fails" if lost else "undecided", f"{reason}; {lost} reversed", *shown)
+
+
+def _decision(claim: OrderingClaim, test: Comparison) -> Order:
+    """Of the difference, or of what is left of it beyond the margin that the better side is allowed."""
+    if claim.margin is None:
+        return test.decision
+    allowed = claim.margin.absolute if claim.direction == "lower" else -claim.margin.absolute
+    return "greater" if test.low > allowed else "less" if test.high < allowed else "undecided"
 
 
 def _against_literature(claim: OrderingClaim, row: Row) -> Finding:

@@ -5,7 +5,15 @@ from dataclasses import dataclass
 from math import isfinite
 from typing import Literal
 
-from benchmarks.judging.claims import Claim, DominanceClaim, ExactClaim, Side, TrendClaim, ValueClaim
+from benchmarks.judging.claims import (
+    Claim,
+    DominanceClaim,
+    ExactClaim,
+    OrderingClaim,
+    Side,
+    TrendClaim,
+    ValueClaim,
+)
 from benchmarks.judging.protocols import Value, describe, first_difference
 from benchmarks.records import EntryRecord, Metric
 from benchmarks.statistics.comparison import Comparison, paired, welch
@@ -69,11 +77,16 @@ def concerns(side: Side, record: EntryRecord) -> bool:
 
 
 def rows_of(side: Side, claim: Claim, records: Sequence[EntryRecord]) -> list[Row]:
-    """Rows of the claim's metric whose variant has the side's fields; of a trend, also a number that it goes along."""
+    """Rows of the claim's metric whose variant has the side's fields; of a trend, also a number that it goes along.
+
+    Of an ordering, those that it speaks of: a field of `below` is a number below that, where the row has it.
+    """
+    below = claim.below if isinstance(claim, OrderingClaim) else {}
     return [
         row
         for row in rows_named(claim.metric, [record for record in records if concerns(side, record)])
         if first_difference(side.variant, row.variant) is None
+        and not any(_reaches(row.variant.get(name), end) for name, end in below.items())
         and (not isinstance(claim, TrendClaim) or is_number(row.variant.get(claim.along)))
     ]
 
@@ -88,6 +101,10 @@ def rows_named(metric: str, records: Sequence[EntryRecord]) -> list[Row]:
                 row = rows.setdefault(key, Row(record, taken.variant, taken.measurement.stated(), {}))
                 row.by_seed[run.seed] = taken
     return list(rows.values())
+
+
+def _reaches(value: Value | None, end: float) -> bool:
+    return isinstance(value, int | float) and not isinstance(value, bool) and value >= end
 
 
 def is_number(value: Value | None) -> bool:

@@ -26,7 +26,7 @@ def trend(claim: TrendClaim, rows: Sequence[Row]) -> Finding | str:
     for row in rows[1:]:
         if row.record.method != rows[0].record.method:
             return "method"
-        if field := protocol_difference(rows[0], row):
+        if field := protocol_difference(rows[0], row, claim.varies):
             return field
     return unanimous([_along(claim, line) for line in lines_along(claim.along, rows)], "trends")
 

@@ -8,9 +8,9 @@ undecided at <tier> scale. A run below tier paper never gives `reproduced`.
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
-from benchmarks.judging.claims import Claim, DominanceClaim, Paper, Side, paper_value
+from benchmarks.judging.claims import Claim, DominanceClaim, OrderingClaim, Paper, Side, paper_value
 from benchmarks.judging.findings import finding
-from benchmarks.judging.rows import Finding, Outcome, concerns, subjects
+from benchmarks.judging.rows import Finding, Outcome, concerns, rows_of, subjects
 from benchmarks.profiles import Tier
 from benchmarks.records import EntryRecord
 
@@ -50,6 +50,7 @@ def judge(
     tasks = sorted({record.task for record in concerned})
     if claim.scope == "method":
         complete = [task for task in tasks if all(_on(side, concerned, task) for side in sides)]
+        complete = [task for task in complete if _speaks_of(claim, concerned, task)]
         # A metric that a task does not ask for makes no row; one that no task asks for is told of.
         metrics = [claim.metric, claim.at] if isinstance(claim, DominanceClaim) else [claim.metric]
         asked = [
@@ -70,6 +71,15 @@ def judge(
 
 def _on(side: Side, records: Sequence[EntryRecord], task: str) -> list[EntryRecord]:
     return [record for record in records if record.task == task and concerns(side, record)]
+
+
+def _speaks_of(claim: Claim, records: Sequence[EntryRecord], task: str) -> bool:
+    """Whether an ordering that ends below some number has rows of each side there, or would as far as runs tell."""
+    if not isinstance(claim, OrderingClaim) or not claim.below:
+        return True
+    everywhere = claim.model_copy(update={"below": {}})
+    ran = [(side, _on(side, records, task)) for side in subjects(claim)]
+    return all(rows_of(side, claim, on) or not rows_of(side, everywhere, on) for side, on in ran)
 
 
 def _takes(metric: str, records: Sequence[EntryRecord]) -> bool:

@@ -14,7 +14,6 @@ The same chain bounds the likelihood: -log p(x_0) <= L_0 + ... + L_T in expectat
 """
 
 from dataclasses import dataclass
-from itertools import pairwise
 from typing import Literal, get_args
 
 import torch
@@ -22,12 +21,14 @@ from torch import Tensor, nn
 
 from implementations.common.settings import require_positive
 from implementations.diffusion.parts import likelihood, parameterisations, samplers
+from implementations.diffusion.parts.augmentations import mirrored, require_images
 from implementations.diffusion.parts.backbones import Network, backbone, starting_noise
 from implementations.diffusion.parts.grids import ddpm_subset, uniform_steps
 from implementations.diffusion.parts.parameterisations import Denoise, Denoiser, clipped
-from implementations.diffusion.parts.paths import ddpm, linear_betas, mixed, per_example
+from implementations.diffusion.parts.paths import ddpm, linear_betas, mixed
 
-Prediction = Literal["noise", "data", "velocity"]
+Prediction = Literal["noise", "data", "velocity", "mean"]
+OBJECTIVES, VARIANCES = ("simple", "bound"), ("large", "small")
 
 
 @dataclass(frozen=True)
@@ -37,7 +38,8 @@ class Settings:
     levels: int = 1000  # T; section 4
     beta_first: float = 1e-4  # section 4
     beta_last: float = 0.02  # section 4
-    parameterisation: Prediction = "noise"  # section 3.2; velocity: arXiv 2202.00512, section 4
+    parameterisation: Prediction = "noise"  # section 3.2; mean: table 2; velocity: arXiv 2202.00512, section 4
+    objective: Literal["simple", "bound"] = "simple"  # L_simple, or the true bound with `bound_variance`; table 2
     network: Network = "unet_cifar10"  # appendix B
     width: int = 128  # author code, channels; for `mlp` hidden units
     dropout: float = 0.1  # appendix B
@@ -55,8 +57,9 @@ class Settings:
         require_positive(self, "width", "batch", "learning_rate", "gradient_clip", "ema_half_life", "denoised_limit")
         if self.levels < 2 or not 0 < self.beta_first <= self.beta_last < 1:
             raise ValueError(f"betas rise within (0, 1) on 2 levels or more, not {self}")
-        if self.parameterisation not in get_args(Prediction) or self.bound_variance not in ("large", "small"):
-            raise ValueError(f"no parameterisation {self.parameterisation} or bound_variance {self.bound_variance}")
+        given = (self.parameterisation, self.objective, self.bound_variance)
+        if any(g not in k for g, k in zip(given, (get_args(Prediction), OBJECTIVES, VARIANCES), strict=True)):
+            raise ValueError(f"no parameterisation, objective and bound_variance {given}")
         if not 0 <= self.flips <= 1 or self.warmup < 0 or self.grey_levels in (0, 1):
             raise ValueError("flips is in [0, 1], warmup at least 0, grey_levels at least 2")
 
@@ -67,14 +70,21 @@ def betas(settings: Settings) -> Tensor:
         return linear_betas(settings.beta_first, settings.beta_last, settings.levels)
 
 
+def chain(settings: Settings) -> tuple[Tensor, Tensor]:
+    """Pairs of the levels 0 ... T, (T + 1, 2), and the variances of the model's steps that bounds have, (T,)."""
+    grid = ddpm_subset(betas(settings), range(settings.levels)).flip(0)
+    return grid, likelihood.fixed_variances(grid, settings.bound_variance)
+
+
 def build(settings: Settings, shape: tuple[int, ...], generator: torch.Generator) -> Denoiser:
     """Untrained; 35,746,307 parameters at the defaults. ValueError as by `backbone`, or for flips of vectors."""
-    if settings.flips > 0 and len(shape) == 1:
-        raise ValueError("flips are of images, not of vectors")
-    meanings = {"noise": parameterisations.noise, "data": parameterisations.data}
-    meaning = meanings.get(settings.parameterisation, parameterisations.velocity_vp)
-    label = parameterisations.time_label(ddpm(betas(settings)), settings.levels, shift=-1.0)  # 0 ... T - 1
-    return Denoiser(backbone(settings.network, shape, settings.width, settings.dropout, generator), meaning(label))
+    require_images(shape, settings.flips)
+    path, means = ddpm(betas(settings)), parameterisations
+    label = means.time_label(path, settings.levels, shift=-1.0)  # 0 ... T - 1
+    rows = {"noise": means.noise, "data": means.data, "velocity": means.velocity_vp}
+    mean = means.posterior_mean(label, path, settings.levels)
+    meaning = mean if settings.parameterisation == "mean" else rows[settings.parameterisation](label)
+    return Denoiser(backbone(settings.network, shape, settings.width, settings.dropout, generator), meaning)
 
 
 def optimiser(model: nn.Module, settings: Settings) -> torch.optim.Optimizer:
@@ -88,14 +98,17 @@ def learning_rate_factor(settings: Settings, images: int) -> float:
 
 
 def loss(model: Denoiser, settings: Settings, x: Tensor, generator: torch.Generator) -> Tensor:
-    """L_simple, the mean over the batch and the dimensions; of x_0 or v where the network predicts these."""
-    turned = torch.rand(len(x), generator=generator, device=generator.device)
-    x = torch.where(per_example(turned, x) < settings.flips, x.flip(-1), x)  # left and right exchanged
+    """L_simple, the mean over the batch and the dimensions, of what the network predicts; or a term of the bound."""
+    x = mirrored(x, settings.flips, generator)
     t = torch.randint(1, settings.levels + 1, (len(x),), generator=generator, device=generator.device)
     eps = torch.randn(x.shape, generator=generator, device=generator.device).to(x)
     a, n = ddpm(betas(settings)).at(t.double() / settings.levels)  # sqrt(abar_t), sqrt(1 - abar_t)
-    output = model.output(mixed(x, eps, a, n), a, n, generator=generator)
-    return (model.parameterisation.target(x, eps, a, n) - output).square().mean()
+    x_t = mixed(x, eps, a, n)
+    output = model.output(x_t, a, n, generator=generator)
+    if settings.objective == "simple":
+        return (model.parameterisation.target(x, eps, a, n) - output).square().mean()
+    d, (grid, variances) = model.parameterisation.denoised(x_t, output, a, n), chain(settings)
+    return likelihood.mean_term(x, d, t, grid, variances, settings.grey_levels)
 
 
 def limited(denoise: Denoise, settings: Settings) -> Denoise:
@@ -118,27 +131,11 @@ def ancestral_small(model: Denoiser, settings: Settings, steps: int, streams: sa
 SAMPLERS = (ancestral_large, ancestral_small)
 
 
-@torch.no_grad()
 def bound_terms(denoise: Denoise, settings: Settings, x: Tensor, eps: samplers.Noise) -> Tensor:
-    """L_0 ... L_T, (T + 1, batch) in nats, at one draw of each x_t; T evaluations.
-
-    L_0 is the discretised decoder's (equation 13), or a density's where the data has no grey levels. The small variance
-    is 0 at t = 1, where that of t = 2 stands in for it, as in the author code.
+    """L_0 ... L_T, (T + 1, batch) in nats, at one draw of each x_t; T evaluations. L_0 is that of equation 13, or a
+    density's where the data has no grey levels.
     """
-    grid = ddpm_subset(betas(settings), range(settings.levels)).flip(0)  # row t is level t
-    which = 0 if settings.bound_variance == "large" else 1
-    variances = [samplers.chain_variances(start, end)[which] for end, start in pairwise(grid)]
-    variances[0] = variances[0] if variances[0] > 0 else variances[1]
-    x, denoise, terms = x.double(), limited(denoise, settings), list[Tensor]()
-    for (end, start), variance in zip(pairwise(grid), variances, strict=True):
-        found = denoise(mixed(x, eps(x), *start), *start)
-        if terms:
-            terms.append(likelihood.step_term(x, found, start, end, variance))
-        elif settings.grey_levels is None:
-            terms.append(likelihood.continuous_decoder_term(x, found, variance))
-        else:
-            terms.append(likelihood.discretised_decoder_term(x, found, variance, settings.grey_levels))
-    return torch.stack([*terms, likelihood.prior_term(x, *grid[-1])])
+    return likelihood.terms(limited(denoise, settings), x.double(), eps, *chain(settings), settings.grey_levels)
 
 
 def variational_bound(model: Denoiser, settings: Settings, x: Tensor, generator: torch.Generator) -> Tensor:

@@ -7,9 +7,8 @@ Data y and noise alone, x = y + n with n ~ N(0, sigma^2 I); the network F sits i
 
 with ln sigma ~ N(P_mean, P_std^2) and lambda = 1 / c_out^2 = (sigma^2 + s^2) / (sigma s)^2, so that what F takes and
 should give has variance 1. Samples follow dx/dsigma = (x - D) / sigma down to 0, at levels even in sigma^(1 / rho).
-
-Of table 2, config C has preconditioning and noise_density "vp" (or "ve") and weighting "inverse_variance"; config D
-changes the first to "edm"; config E, the default, has the paper's own in all three.
+Of table 2's configs C has preconditioning and noise_density "vp" (or "ve") and weighting "inverse_variance"; D has the
+first "edm"; E, the default, all three the paper's own; F adds augmentation.
 """
 
 from dataclasses import dataclass
@@ -20,8 +19,9 @@ from torch import Tensor, nn
 
 from implementations.common.settings import require_positive
 from implementations.diffusion.parts import parameterisations, samplers
+from implementations.diffusion.parts.augmentations import LABELS, changed, require_images
 from implementations.diffusion.parts.backbones import Network, backbone, starting_noise
-from implementations.diffusion.parts.grids import karras, unscaled_levels
+from implementations.diffusion.parts.grids import even_in_time, karras
 from implementations.diffusion.parts.parameterisations import Denoiser
 from implementations.diffusion.parts.paths import per_example, variance_exploding, variance_preserving
 from implementations.diffusion.parts.samplers import Churn, Streams
@@ -30,18 +30,19 @@ Preconditioning = Literal["edm", "vp", "ve"]
 Weighting = Literal["edm", "inverse_variance"]
 NoiseDensity = Literal["log_normal", "vp", "ve"]
 
-VP = variance_preserving(0.1, 20.0)  # table 1: beta_min 0.1, beta_d 19.9
-VE = variance_exploding(0.02, 100.0)  # table 1
+VP, VE = variance_preserving(0.1, 20.0), variance_exploding(0.02, 100.0)  # table 1: beta_min 0.1, beta_d 19.9
 CHURN = Churn(30.0, 0.01, 1.0, 1.007)  # table 5, CIFAR-10 VP (as third-party codes give it)
 
 
 @dataclass(frozen=True)
 class Settings:
-    """Defaults are those of the paper's unconditional CIFAR-10 model, config E with VP's network, without its flips."""
+    """Defaults are those of the paper's unconditional CIFAR-10 model, config E with VP's network, but for `flips`."""
 
     network: Network = "ddpmpp_cifar10"  # appendix F; author code, arch
     width: int = 128  # author code, channels; for `mlp` hidden units
     dropout: float = 0.13  # appendix F
+    flips: float = 0.0  # share of images mirrored; configs C to E have 0.5 (from memory), F none beside augmentation
+    augmentation: float = 0.0  # probability of each change; appendix F, config F: 0.12
     preconditioning: Preconditioning = "edm"  # table 1
     weighting: Weighting = "edm"  # lambda; table 1
     noise_density: NoiseDensity = "log_normal"  # of sigma in training; table 1
@@ -58,23 +59,23 @@ class Settings:
     ema_half_life: int | None = 500_000  # images; appendix F
 
     def __post_init__(self) -> None:
-        require_positive(self, "width", "sigma_data", "p_std", "sigma_min", "rho", "batch", "learning_rate")
-        require_positive(self, "gradient_clip", "ema_half_life")
+        positive = "width sigma_data p_std sigma_min rho batch learning_rate gradient_clip ema_half_life"
+        require_positive(self, *positive.split())
         given = (self.preconditioning, self.weighting, self.noise_density)
         if any(g not in get_args(k) for g, k in zip(given, (Preconditioning, Weighting, NoiseDensity), strict=True)):
             raise ValueError(f"no preconditioning, weighting and noise_density {given}")
-        if not self.sigma_min < self.sigma_max or self.warmup < 0:
-            raise ValueError("sigma_max is above sigma_min, warmup at least 0")
+        inside = max(self.flips, self.augmentation) <= 1 and min(self.flips, self.augmentation, self.warmup) >= 0
+        if not (inside and self.sigma_min < self.sigma_max):
+            raise ValueError("sigma_max is above sigma_min, warmup at least 0, flips and augmentation are in [0, 1]")
 
 
 def build(settings: Settings, shape: tuple[int, ...], generator: torch.Generator) -> Denoiser:
-    """Untrained; 55,732,739 parameters at the defaults and (3, 32, 32). ValueError as `backbone` has it."""
-    means = parameterisations.edm(settings.sigma_data)
-    if settings.preconditioning == "vp":
-        means = parameterisations.noise(parameterisations.time_label(VP, 999.0))
-    elif settings.preconditioning == "ve":
-        means = parameterisations.score_ve()
-    return Denoiser(backbone(settings.network, shape, settings.width, settings.dropout, generator), means)
+    """Untrained; 55,732,739 parameters at the defaults and (3, 32, 32). ValueError as `backbone`, `require_images`."""
+    require_images(shape, settings.flips, settings.augmentation)
+    rows = {"edm": parameterisations.edm(settings.sigma_data), "ve": parameterisations.score_ve()}
+    rows["vp"] = parameterisations.noise(parameterisations.time_label(VP, 999.0))
+    size, labels = (settings.width, settings.dropout), LABELS if settings.augmentation > 0 else 0
+    return Denoiser(backbone(settings.network, shape, *size, generator, labels), rows[settings.preconditioning])
 
 
 def optimiser(model: nn.Module, settings: Settings) -> torch.optim.Optimizer:
@@ -99,10 +100,11 @@ def noise_levels(settings: Settings, count: int, generator: torch.Generator) -> 
 
 def loss(model: Denoiser, settings: Settings, x: Tensor, generator: torch.Generator) -> Tensor:
     """E lambda |D(y + n; sigma) - y|^2 of y = x, the mean over the batch and the dimensions."""
+    x, told = changed(x, settings.flips, settings.augmentation, generator)
     sigma, s = noise_levels(settings, len(x), generator), settings.sigma_data
     weight = (sigma.square() + s**2) / (sigma * s).square() if settings.weighting == "edm" else 1 / sigma.square()
     n = per_example(sigma, x) * torch.randn(x.shape, generator=generator, device=generator.device).to(x)
-    d: Tensor = model(x + n, torch.ones_like(sigma), sigma, generator=generator)
+    d: Tensor = model(x + n, torch.ones_like(sigma), sigma, generator=generator, **told)
     return (per_example(weight, x) * (d - x).square()).mean()
 
 
@@ -113,9 +115,7 @@ def levels(settings: Settings, steps: int) -> Tensor:
 
 def uniform_levels(settings: Settings, steps: int) -> Tensor:
     """As many, between the same ends, evenly spaced in VP's time (table 1), and then 0."""
-    ends = VP.time_of(torch.tensor([settings.sigma_max, settings.sigma_min], dtype=torch.float64))
-    a, n = VP.at(torch.lerp(ends[0], ends[1], torch.linspace(0.0, 1.0, steps, dtype=torch.float64)))
-    return unscaled_levels(n / a)
+    return even_in_time(VP, steps, settings.sigma_min, settings.sigma_max)
 
 
 def _begun(model: Denoiser, streams: Streams, grid: Tensor) -> tuple[Tensor, Tensor]:

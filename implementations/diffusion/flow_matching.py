@@ -13,7 +13,6 @@ x_t: samples solve it from t = 1 to 0, likelihoods from 0 to 1. Pairs may also b
 optimal transport within a batch (arXiv 2302.00482).
 """
 
-import math
 from dataclasses import dataclass
 from typing import Literal, get_args
 
@@ -27,7 +26,6 @@ from implementations.diffusion.parts.backbones import Network, backbone, startin
 from implementations.diffusion.parts.couplings import independent, minibatch_optimal_transport
 from implementations.diffusion.parts.parameterisations import Denoiser, Parameterisation, time_label
 from implementations.diffusion.parts.paths import Path, linear, mixed, variance_preserving
-from implementations.flows.parts.trace import drawn
 
 PathName = Literal["optimal_transport", "variance_preserving"]
 CouplingName = Literal["independent", "minibatch_optimal_transport"]
@@ -145,6 +143,5 @@ def log_likelihood(model: Denoiser, settings: Settings, x: Tensor, generator: to
     """log p(x) of (batch, *shape), nats, (batch,), by dopri5 from `first_time` to N(0, I) (appendix C); beyond
     `exact_trace_dimensions` it draws the trace's probes."""
     (path, _), solver = path_of(settings), Solver("dopri5", tolerance=settings.tolerance)
-    exact = math.prod(x.shape[1:]) <= settings.exact_trace_dimensions
-    probes, prior = drawn("exact" if exact else "hutchinson_rademacher", generator), likelihood.standard_normal
+    probes, prior = likelihood.trace_probes(x, settings.exact_trace_dimensions, generator), likelihood.standard_normal
     return likelihood.log_likelihood(model, x.double(), path, prior, solver, probes, settings.first_time)[0]

@@ -23,11 +23,12 @@ from torch import Tensor, nn
 from implementations.common.ode import Solver
 from implementations.common.settings import require_positive
 from implementations.diffusion.parts import samplers
+from implementations.diffusion.parts.augmentations import mirrored, require_images
 from implementations.diffusion.parts.backbones import Network, backbone, starting_noise
 from implementations.diffusion.parts.couplings import Recorded
 from implementations.diffusion.parts.grids import at_times, uniform_time
 from implementations.diffusion.parts.parameterisations import Denoiser, time_label, velocity
-from implementations.diffusion.parts.paths import diffuse, linear, per_example
+from implementations.diffusion.parts.paths import diffuse, linear
 from implementations.diffusion.parts.samplers import Streams
 
 Times = Literal["uniform", "logit_normal", "noise_end"]
@@ -67,7 +68,8 @@ class Settings:
 
 
 def build(settings: Settings, shape: tuple[int, ...], generator: torch.Generator) -> Denoiser:
-    """Untrained; ValueError as `backbone` has it. The network is told 999 t, as in the author code."""
+    """Untrained; told 999 t, as in the author code. ValueError as `backbone` has it, or for flips of vectors."""
+    require_images(shape, settings.flips)
     network = backbone(settings.network, shape, settings.width, settings.dropout, generator)
     return Denoiser(network, velocity(time_label(linear(), 999.0)))
 
@@ -103,8 +105,7 @@ def loss(model: Denoiser, settings: Settings, x: Tensor, generator: torch.Genera
     """`paired_loss` of data with fresh noise; ValueError where the settings ask for the pairs of a flow."""
     if settings.pairs is not None:
         raise ValueError("reflow and distillation learn from the pairs of a flow, not from data")
-    turned = torch.rand(len(x), generator=generator, device=generator.device)
-    x = torch.where(per_example(turned, x) < settings.flips, x.flip(-1), x)  # left and right exchanged
+    x = mirrored(x, settings.flips, generator)
     noise = torch.randn(x.shape, generator=generator, device=generator.device).to(x)
     return paired_loss(model, settings, x, noise, generator)
 

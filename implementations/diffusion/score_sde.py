@@ -23,11 +23,11 @@ from torch import Tensor, nn
 from implementations.common.ode import Solver
 from implementations.common.settings import require_positive
 from implementations.diffusion.parts import likelihood, parameterisations, paths, samplers
+from implementations.diffusion.parts.augmentations import mirrored, require_images
 from implementations.diffusion.parts.backbones import Network, backbone, starting_noise
 from implementations.diffusion.parts.grids import falling_times
 from implementations.diffusion.parts.parameterisations import Denoiser
 from implementations.diffusion.parts.samplers import Streams
-from implementations.flows.parts.trace import drawn
 
 Sde = Literal["ve", "vp", "sub_vp"]
 
@@ -76,8 +76,7 @@ def path_of(settings: Settings) -> tuple[paths.Path, float]:
 
 def build(settings: Settings, shape: tuple[int, ...], generator: torch.Generator) -> Denoiser:
     """Untrained; F of the SDE's own x_t is n s under VE, else -n s. ValueError as `backbone`, or flips of vectors."""
-    if settings.flips > 0 and len(shape) == 1:
-        raise ValueError("flips are of images, not of vectors")
+    require_images(shape, settings.flips)
     path, meaning = path_of(settings)[0], parameterisations.score_ve()
     if settings.sde != "ve":
         meaning = parameterisations.noise(parameterisations.time_label(path, 999.0))
@@ -97,8 +96,7 @@ def learning_rate_factor(settings: Settings, images: int) -> float:
 
 def loss(model: Denoiser, settings: Settings, x: Tensor, generator: torch.Generator) -> Tensor:
     """Equation 7 as E |n s + eps|^2, t uniform on [first_time, 1]; the mean over the batch and the dimensions."""
-    turned = torch.rand(len(x), generator=generator, device=generator.device)
-    x = torch.where(paths.per_example(turned, x) < settings.flips, x.flip(-1), x)  # left and right exchanged
+    x = mirrored(x, settings.flips, generator)
     t = torch.rand(len(x), dtype=torch.float64, generator=generator, device=generator.device)
     eps = torch.randn(x.shape, generator=generator, device=generator.device).to(x)
     a, n = path_of(settings)[0].at(settings.first_time + (1 - settings.first_time) * t)
@@ -145,6 +143,6 @@ SAMPLERS = (euler_maruyama, reverse_diffusion, predictor_corrector, probability_
 def log_likelihood(model: Denoiser, settings: Settings, x: Tensor, generator: torch.Generator) -> Tensor:
     """log p(x) of (batch, *shape), nats, (batch,), by dopri5 from `first_time` to the prior (appendix D.2)."""
     (path, deviation), solver = path_of(settings), Solver("dopri5", tolerance=settings.tolerance)
-    probes = drawn("exact" if x[0].numel() <= settings.exact_trace_dimensions else "hutchinson_rademacher", generator)
+    probes = likelihood.trace_probes(x, settings.exact_trace_dimensions, generator)
     how = path, lambda z: likelihood.standard_normal(z, deviation), solver, probes, settings.first_time
     return likelihood.log_likelihood(model, x.double(), *how)[0]

@@ -11,6 +11,7 @@ from implementations.common.denoisers import EmpiricalDenoiser
 from implementations.diffusion import ddpm
 from implementations.diffusion.ddpm import Settings, betas, bound_terms, build, learning_rate_factor, loss
 from implementations.diffusion.parts.backbones import backbone
+from implementations.diffusion.parts.likelihood import mean_term
 from implementations.diffusion.parts.parameterisations import Denoiser
 from implementations.diffusion.parts.paths import ddpm as table
 from implementations.diffusion.parts.samplers import Streams, chain_variances
@@ -27,7 +28,7 @@ from tests.exact.ddpm_cases import (
 from tests.exact.noisy_networks import generator, normal, size
 
 ROUNDING = 1e-12  # float64, products and sums of about a thousand numbers of order 1
-PREDICTIONS = ("noise", "data", "velocity")
+PREDICTIONS = ("noise", "data", "velocity")  # and the mean of the step before, which has tests of its own
 UNLIMITED = Settings(denoised_limit=None)
 DENSITY = Settings(denoised_limit=None, grey_levels=None)
 
@@ -241,6 +242,53 @@ def test_the_bound_is_of_draws_from_its_generator():
     assert not torch.equal(first, other)
 
 
+@pytest.mark.parametrize("variance", ["large", "small"])
+@pytest.mark.parametrize("grey_levels", [17, None])
+@pytest.mark.parametrize("parameterisation", [*PREDICTIONS, "mean"])
+def test_the_true_bound_is_learned_a_term_an_example(parameterisation, grey_levels, variance):
+    """One example a level: T times the loss is then the bound but for its last term, which has no weights."""
+    chosen = {"objective": "bound", "grey_levels": grey_levels, "bound_variance": variance, "denoised_limit": None}
+    model, settings = seen((4,), levels=30, parameterisation=parameterisation, **chosen)
+    x = (2 * torch.randint(0, 17, (1, 4), generator=generator(20)) / 16 - 1).double()
+    eps = normal(30, 4, seed=21)
+    grid, variances = ddpm.chain(settings)
+    with torch.no_grad():
+        d = model(grid[1:, :1] * x + grid[1:, 1:] * eps, grid[1:, 0], grid[1:, 1])
+    found = mean_term(x.expand(30, 4), d, torch.arange(1, 31), grid, variances, grey_levels)
+    draws = iter(eps)
+    terms = bound_terms(model, settings, x, lambda y: next(draws)[None])
+    # The coefficient of x in D, and of D in the mean, is 1e2 at the lowest levels, on values of about 1.
+    assert float(found) * 30 * 4 * math.log(2) == pytest.approx(float(terms[:-1].sum()), rel=1e-10)
+
+
+@pytest.mark.parametrize("parameterisation", ["noise", "mean"])
+def test_the_loss_of_the_bound_is_that_of_what_the_network_was_asked(parameterisation):
+    model, settings = seen((4,), levels=30, parameterisation=parameterisation, objective="bound", grey_levels=17)
+    x = normal(64, 4, seed=22).clamp(-1, 1)
+    value = float(loss(model, settings, x, generator(23)).detach())
+    x_t, a, n = (part.detach() for part in model.asked)
+    grid, variances = ddpm.chain(settings)
+    t = (a[:, None] - grid[:, 0]).abs().argmin(1)
+    with torch.no_grad():
+        expected = mean_term(x, model(x_t, a, n), t, grid, variances, 17)
+    assert value == pytest.approx(float(expected), rel=1e-11)
+
+
+def test_a_network_predicts_the_mean_of_the_step_before():
+    """Of q(x' | x_t, x_0), equation 7, at each level of the paper's table."""
+    model, settings = small_model(parameterisation="mean")
+    row, beta = model.parameterisation, betas(settings)
+    abar = torch.tensor(squares(beta), dtype=torch.float64)
+    a, n = abar[1:].sqrt(), (1 - abar[1:]).sqrt()
+    x0, eps = normal(1000, 3, seed=24), normal(1000, 3, seed=25)
+    x_t = a[:, None] * x0 + n[:, None] * eps
+    of_data, of_x = abar[:-1].sqrt() * beta / (1 - abar[1:]), (1 - beta).sqrt() * (1 - abar[:-1]) / (1 - abar[1:])
+    mean = of_data[:, None] * x0 + of_x[:, None] * x_t
+    # A level's time is found by a logarithm of abar, whose error the steepest coefficient takes a thousandfold.
+    torch.testing.assert_close(row.target(x0, eps, a, n), mean, rtol=0.0, atol=1e-9)
+    torch.testing.assert_close(row.denoised(x_t, mean, a, n), x0, rtol=0.0, atol=1e-6)  # divided by of_data, 1e-4
+
+
 def test_warmup_and_averaging_are_those_of_the_paper():
     settings = Settings()
     assert [learning_rate_factor(settings, images) for images in (0, 320_000, 640_000, 10**9)] == [0.0, 0.5, 1.0, 1.0]
@@ -285,8 +333,9 @@ def test_training_lowers_the_loss(parameterisation):
         ({"beta_first": 0.0}, "betas rise"),
         ({"beta_first": 0.03}, "betas rise"),
         ({"beta_last": 1.0}, "betas rise"),
-        ({"parameterisation": "score"}, "no parameterisation score"),
-        ({"bound_variance": "learned"}, "bound_variance learned"),
+        ({"parameterisation": "score"}, "no parameterisation.*score"),
+        ({"objective": "both"}, "objective.*both"),
+        ({"bound_variance": "learned"}, "bound_variance.*learned"),
         ({"flips": 1.5}, "flips"),
         ({"warmup": -1}, "warmup"),
         ({"grey_levels": 1}, "grey_levels"),

@@ -28,6 +28,7 @@ def small(shape: tuple[int, ...] = (3,), **settings: object):
 def drawn(settings: Settings, x: Tensor, seed: int) -> tuple[Tensor, Tensor]:
     """sigma and eps of a loss whose generator has that seed."""
     random = generator(seed)
+    torch.rand(len(x), generator=random)  # whether each is mirrored
     sigma = noise_levels(settings, len(x), random)
     return sigma, torch.randn(x.shape, generator=random).to(x)
 

@@ -11,7 +11,7 @@ import torch
 from torch import Tensor, nn
 
 from implementations.common.ode import Solver
-from implementations.diffusion import ddim, ddpm, edm, flow_matching
+from implementations.diffusion import ddim, ddpm, edm, flow_matching, rectified_flow, score_sde
 from implementations.diffusion.parts import samplers
 from implementations.diffusion.parts.backbones import Backbone
 from implementations.diffusion.parts.grids import at_times, karras, uniform_time
@@ -24,6 +24,7 @@ from implementations.diffusion.parts.paths import (
     variance_preserving,
 )
 from implementations.diffusion.parts.paths import ddpm as table_of
+from implementations.diffusion.parts.paths import edm as edm_path
 from tests.exact.ddpm_cases import mixture_model
 from tests.exact.noisy_networks import generator, normal
 
@@ -157,6 +158,12 @@ def _models() -> dict[str, tuple[Denoiser, Callable[[Tensor], Tensor]]]:
     for name, path in (("optimal_transport", linear()), ("variance_preserving", VP)):
         settings = flow_matching.Settings(path=name, **MLP)
         found[f"flow_matching {name}"] = (flow_matching.build(settings, shape, random), of_time(path, 999.0))
+    flow = rectified_flow.Settings(**MLP)
+    found["rectified_flow"] = (rectified_flow.build(flow, shape, random), of_time(linear(), 999.0))
+    for name in ("vp", "sub_vp", "ve"):
+        settings = score_sde.Settings(sde=name, **MLP)
+        sigma = (lambda label: 2 * label.exp()) if name == "ve" else of_time(score_sde.path_of(settings)[0], 999.0)
+        found[f"score_sde {name}"] = (score_sde.build(settings, shape, random), sigma)
     return found
 
 
@@ -189,6 +196,11 @@ def perfect(name: str) -> Denoiser:
 
 EDM_RANGE = edm.Settings(sigma_min=0.02)  # DDPM's lowest level is 0.01
 VP_RANGE = flow_matching.Settings(path="variance_preserving", first_time=2e-3, tolerance=1e-6)  # likewise
+SDES = {
+    "vp": score_sde.Settings(sde="vp", sampling_end=2e-3, tolerance=1e-6),
+    "sub_vp": score_sde.Settings(sde="sub_vp", sampling_end=0.03, tolerance=1e-6),  # where its sigma is 0.012
+    "ve": score_sde.Settings(sde="ve", tolerance=1e-6),
+}
 SAMPLED: dict[str, Callable[[nn.Module, samplers.Streams], Tensor]] = {
     **{
         f"edm {sampler.__name__}": lambda model, streams, sampler=sampler: sampler(model, EDM_RANGE, 9, streams)
@@ -203,6 +215,17 @@ SAMPLED: dict[str, Callable[[nn.Module, samplers.Streams], Tensor]] = {
     "ddim": lambda model, streams: ddim.ddim(model, ddim.Settings(), 10, streams),
     "ddim eta 1": lambda model, streams: ddim.ddim_eta_1(model, ddim.Settings(), 10, streams),
     "ancestral": lambda model, streams: ddpm.ancestral_large(model, ddpm.Settings(denoised_limit=None), 10, streams),
+    # Its own sampler begins where sigma is infinite, of which the models of other families know nothing.
+    "rectified_flow euler, past its first step": lambda model, streams: samplers.first_order(
+        model, streams.draw((2,)), uniform_time(linear(), 20)[1:]
+    ),
+    **{
+        f"score_sde {sde} {sampler.__name__}": lambda model, streams, sampler=sampler, sde=sde: sampler(
+            model, SDES[sde], 9, streams
+        )
+        for sde in ("vp", "sub_vp", "ve")
+        for sampler in score_sde.SAMPLERS
+    },
 }
 
 
@@ -228,6 +251,30 @@ def test_every_loss_is_a_weighted_error_of_the_denoiser(model):
     native = (output - row.target(x0, eps, a, n)).square()
     error = row.weight(a, n)[:, None] * (row.denoised(x, output, a, n) - x0).square()
     torch.testing.assert_close(error, native, rtol=1e-9, atol=1e-9)  # D - x_0 cancels, of x up to 100, over c_out
+
+
+def test_rectified_flows_sampler_is_the_rule_of_flow_matching():
+    settings, streams = rectified_flow.Settings(), lambda: samplers.Streams(range(6))
+    own = rectified_flow.euler(mixture_model(), settings, 20, streams())
+    other = flow_matching.euler(mixture_model(), flow_matching.Settings(), 20, streams())
+    torch.testing.assert_close(own, other, rtol=0.0, atol=SAME)
+
+
+@pytest.mark.parametrize("sde", ["vp", "sub_vp", "ve"])
+def test_score_sdes_ode_ends_where_the_one_ode_does(sde):
+    """Its probability flow, in the SDE's own time, and EDM's in sigma, from the same noise."""
+    settings = score_sde.Settings(sde=sde, tolerance=1e-8, sampling_end=0.02)
+    (path, deviation), streams = score_sde.path_of(settings), samplers.Streams(range(6))
+    found = score_sde.probability_flow(mixture_model(), settings, 1, streams)
+    ends = torch.stack(path.at(torch.tensor([1.0, 0.02], dtype=torch.float64)), dim=1)
+    sigma = ends[:, 1] / ends[:, 0]
+    noise = deviation * samplers.Streams(range(6)).draw((2,)) / ends[0, 0]
+    solver = Solver("dopri5", tolerance=1e-10)
+    top = float(sigma[0])
+    x, _ = samplers.solved(mixture_model(), noise, edm_path(top), solver, 1.0, float(sigma[1]) / top)
+    last = torch.tensor([[1.0, float(sigma[1])], [1.0, 0.0]], dtype=torch.float64)
+    expected = samplers.first_order(mixture_model(), x, last)
+    torch.testing.assert_close(found, expected, rtol=0.0, atol=1e-5)  # tolerances add up over some 100 steps
 
 
 def test_flow_matchings_sampler_starts_where_sigma_is_infinite():

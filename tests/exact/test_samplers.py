@@ -169,6 +169,32 @@ def test_order_on_a_mixture(sampler, order):
     assert slope(errors) == pytest.approx(order, abs=0.05)
 
 
+@pytest.mark.parametrize(("method", "order"), [("euler", 1), ("midpoint", 2), ("heun3", 3), ("rk4", 4)])
+@pytest.mark.parametrize("path", [LINE, VP], ids=["straight", "vp"])
+def test_order_of_solvers_on_a_path(path, method, order):
+    """Through `solved`, from noise towards the data."""
+    denoise, x, errors = mixture_denoiser(), normal(10, 2, seed=9), []
+    exact, _ = samplers.solved(denoise, x, path, Solver("dopri8", tolerance=1e-12), 0.9, 0.2)
+    for n in (100, 200):
+        found, evaluations = samplers.solved(denoise, x, path, Solver(method, steps=n), 0.9, 0.2)
+        errors.append(float((found - exact).square().mean().sqrt()))
+        assert evaluations == n * order
+    assert slope(errors) == pytest.approx(order, abs=0.15)
+
+
+@pytest.mark.parametrize("corrections", [0, 1, 2])
+def test_predictor_corrector_is_finite_where_the_score_is_0(corrections):
+    """As that of a network that has learned nothing yet may be: a correction has no size there, and is none."""
+
+    def still(x, a, n):
+        return x / paths.per_example(a, x)
+
+    x, grid = normal(3, 2, seed=10), grids.log_sigma(5, 0.01, 50.0)
+    found = samplers.predictor_corrector(still, x, grid, torch.ones_like, corrections=corrections)
+    added = sum(float(samplers.chain_variances(start, end)[0].sqrt()) for start, end in pairwise(grid[:-1]))
+    close(found, x + added, 1e-12)
+
+
 def test_heun_has_order_2_on_curved_paths():
     """Between pairs on the circle it walks chords."""
     denoise = gaussian_denoiser(0.5, 1.0)

@@ -310,3 +310,19 @@ def test_every_entry_of_a_trend_must_be_known(
     else:
         with pytest.raises(InputError, match=sentence):
             claims.read_all(tmp_path)
+
+
+@pytest.mark.parametrize(("varies", "expected"), [([], "not comparable: samples"), (["samples"], "reproduced")])
+def test_a_measurement_may_differ_along_the_way_where_the_claim_says_so(varies: list[str], expected: str) -> None:
+    runs = [
+        run(
+            seed,
+            *(
+                number(4.0 - n / 100 + 0.01 * seed, variant={"images": n}, protocol={"split": "test", "samples": n})
+                for n in (100, 200, 300)
+            ),
+        )
+        for seed in range(3)
+    ]
+    told = claim("trend", scope="method", method="method_a", along="images", shape="falls", varies=varies)
+    assert word(told, record(runs)) == expected

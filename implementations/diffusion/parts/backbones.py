@@ -33,7 +33,12 @@ class Backbone(nn.Module):
 
 
 def backbone(
-    name: Network, shape: Sequence[int], width: int, dropout: float, generator: torch.Generator | None
+    name: Network,
+    shape: Sequence[int],
+    width: int,
+    dropout: float,
+    generator: torch.Generator | None,
+    augmentations: int = 0,
 ) -> Backbone:
     """An untrained network that starts at exactly zero.
 
@@ -45,6 +50,7 @@ def backbone(
         width: hidden units of `mlp`, channels of the first level of the others (the papers have 128).
         dropout: rate in training; the method's loss hands in the generator of its masks.
         generator: draws the initial weights; None only on the meta device.
+        augmentations: labels that it can be told beside the noise level, as `augment`.
 
     Raises:
         ValueError: no such network, or one of images for other shapes, or, in the layouts of papers, for images that
@@ -52,17 +58,18 @@ def backbone(
     """
     if name not in get_args(Network):
         raise ValueError(f"network is one of {', '.join(get_args(Network))}, not {name}")
+    told: dict[str, Any] = {"dropout": dropout, "augmentations": augmentations, "generator": generator}
     if name == "mlp":
-        return Backbone(diffusion_mlp(shape, width, dropout=dropout, generator=generator), shape)
+        return Backbone(diffusion_mlp(shape, width, **told), shape)
     if len(shape) not in (2, 3):
         raise ValueError(f"{name} models images, (height, width) or (channels, height, width), not {tuple(shape)}")
     image = (1, *shape) if len(shape) == 2 else tuple(shape)
     if name == "unet_cifar10":
-        return Backbone(unet(image, width, dropout=dropout, generator=generator), shape)
+        return Backbone(unet(image, width, **told), shape)
     if name == "ddpmpp_cifar10":
-        return Backbone(ddpmpp(image, width, dropout=dropout, generator=generator), shape)
+        return Backbone(ddpmpp(image, width, **told), shape)
     multipliers = (1, 2) if max(image[1:]) <= 16 else (1, 2, 2)
-    return Backbone(unet(image, width, multipliers, 1, (), dropout, generator=generator), shape)
+    return Backbone(unet(image, width, multipliers, 1, (), **told), shape)
 
 
 def starting_noise(model: Denoiser, streams: Streams) -> Tensor:

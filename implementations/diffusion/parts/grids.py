@@ -53,6 +53,13 @@ def log_sigma(n: int, sigma_min: float, sigma_max: float) -> Tensor:
     return unscaled_levels(torch.lerp(ends[0], ends[1], shares).exp())
 
 
+def even_in_time(path: Path, n: int, sigma_min: float, sigma_max: float) -> Tensor:
+    """N levels, evenly spaced in the path's time between those of the two, and then 0."""
+    ends = path.time_of(torch.tensor([sigma_max, sigma_min], dtype=torch.float64))
+    a, noise = path.at(torch.lerp(ends[0], ends[1], torch.linspace(0.0, 1.0, n, dtype=torch.float64)))
+    return unscaled_levels(noise / a)
+
+
 def ddpm_subset(betas: Tensor, timesteps: Sequence[int]) -> Tensor:
     """The levels of a DDPM table at `timesteps`, last first, and then the data.
 

@@ -1,19 +1,20 @@
 """Likelihood of diffusion models: exact along the probability flow, and DDPM's variational bound, term by term.
 
-All in nats, summed over an example's dimensions, on the scale of the data that is given.
+In nats, but where it says otherwise, summed over an example's dimensions, on the scale of the data that is given.
 """
 
 import math
 from collections.abc import Callable
+from typing import Literal
 
 import torch
 from torch import Tensor
 
 from implementations.common.ode import Solver, solve
 from implementations.diffusion.parts.parameterisations import Denoise
-from implementations.diffusion.parts.paths import Path
-from implementations.diffusion.parts.samplers import chain_variances, probability_flow
-from implementations.flows.parts.trace import Probes, unit_vectors, value_and_trace
+from implementations.diffusion.parts.paths import Path, mixed
+from implementations.diffusion.parts.samplers import Noise, chain_variances, probability_flow
+from implementations.flows.parts.trace import Probes, drawn, unit_vectors, value_and_trace
 
 
 @torch.no_grad()
@@ -47,6 +48,16 @@ def log_likelihood(
     return prior(end) + logdet, evaluations
 
 
+def trace(dimensions: int, most: int) -> Literal["exact", "hutchinson_rademacher"]:
+    """How it is taken of so many dimensions where it is to be exact up to `most`."""
+    return "exact" if dimensions <= most else "hutchinson_rademacher"
+
+
+def trace_probes(x: Tensor, most: int, generator: torch.Generator) -> Probes:
+    """Those of `trace` for examples (batch, ...); the estimator's are drawn."""
+    return drawn(trace(x[0].numel(), most), generator)
+
+
 def standard_normal(x: Tensor, deviation: float = 1.0) -> Tensor:
     """log N(x; 0, deviation^2 I), (batch, ...) to (batch,): the prior of a path that ends in noise of that size."""
     flat = x.flatten(1) / deviation
@@ -67,6 +78,15 @@ def prior_term(x0: Tensor, a: Tensor, n: Tensor) -> Tensor:
     return 0.5 * (squares + x0[0].numel() * (n.square() - 1 - 2 * n.log()))
 
 
+def fixed_variances(grid: Tensor, kind: Literal["large", "small"]) -> Tensor:
+    """Of the model's step from each level 1 ... T, (T,), where row t of the grid is level t; DDPM, section 3.2.
+
+    The small one is 0 at t = 1, where that of t = 2 stands in for it, as in the author code.
+    """
+    large, small = chain_variances(grid[1:], grid[:-1])
+    return large if kind == "large" else torch.cat([small[1:2], small[1:]])
+
+
 def step_term(x0: Tensor, denoised: Tensor, start: Tensor, end: Tensor, variance: Tensor) -> Tensor:
     """L_(t-1): KL(q(x' | x, x_0) | p(x' | x)) of one step to n' above 0, (batch,). DDPM, equations 5-8.
 
@@ -74,21 +94,60 @@ def step_term(x0: Tensor, denoised: Tensor, start: Tensor, end: Tensor, variance
 
     Args:
         denoised: D(x), of the shape of x_0.
-        start, end: the pairs (a, n) of x and x', each of shape (2,).
-        variance: of the model's step, of shape (); `chain_variances` gives the two that DDPM fixes.
+        start, end: the pairs (a, n) of x and x', each of shape (2,), or an example's own, (batch, 2).
+        variance: of the model's step, of shape () or (batch,); `chain_variances` gives the two that DDPM fixes.
     """
-    (_, n), (a_end, _) = start, end
+    n, a_end = start[..., 1], end[..., 0]
     added, posterior = chain_variances(start, end)
     ratio = posterior / variance
     misfit = _over_dimensions((x0 - denoised).square()) * ((a_end * added / n.square()).square() / variance)
-    term: Tensor = 0.5 * (misfit + x0[0].numel() * (ratio - 1 - ratio.log()))
+    term: Tensor = 0.5 * (misfit + math.prod(x0.shape[1:]) * (ratio - 1 - ratio.log()))
     return term
+
+
+@torch.no_grad()
+def terms(denoise: Denoise, x: Tensor, eps: Noise, grid: Tensor, variances: Tensor, levels: int | None) -> Tensor:
+    """L_0 ... L_T, (T + 1, batch), at one draw of each x_t; T evaluations.
+
+    Args:
+        grid: row t is the pair of level t, the data's first, (T + 1, 2); `variances` as in `fixed_variances`, (T,).
+        levels: of the data's grey; None where its law is a density.
+    """
+    found = list[Tensor]()
+    for end, start, variance in zip(grid[:-1], grid[1:], variances, strict=True):
+        denoised = denoise(mixed(x, eps(x), *start), *start)
+        if found:
+            found.append(step_term(x, denoised, start, end, variance))
+        elif levels is None:
+            found.append(continuous_decoder_term(x, denoised, variance))
+        else:
+            found.append(discretised_decoder_term(x, denoised, variance, levels))
+    return torch.stack([*found, prior_term(x, *grid[-1])])
+
+
+def mean_term(
+    x0: Tensor, denoised: Tensor, t: Tensor, grid: Tensor, variances: Tensor, levels: int | None = None
+) -> Tensor:
+    """Mean over a batch of one term of the bound each, L_0 where t = 1, in bits a dimension: its T-th in expectation.
+
+    The author code's loss of the true bound. `t` of shape (batch,) in 1 ... T, uniform; `grid` and `variances` as in
+    `fixed_variances`; `levels` of the data's grey, None where its law is a density.
+    """
+    grid, variances = grid.to(t.device), variances.to(t.device)
+    first, later = t == 1, t > 1
+    place = t[later]
+    total = step_term(x0[later], denoised[later], grid[place], grid[place - 1], variances[place - 1]).sum()
+    if levels is None:
+        total = total + continuous_decoder_term(x0[first], denoised[first], variances[0]).sum()
+    else:
+        total = total + discretised_decoder_term(x0[first], denoised[first], variances[0], levels).sum()
+    return total / (x0.numel() * math.log(2))
 
 
 def continuous_decoder_term(x0: Tensor, denoised: Tensor, variance: Tensor) -> Tensor:
     """L_0 for data on a continuum: -log N(x_0; D, variance I), (batch,)."""
     misfit = _over_dimensions((x0 - denoised).square()) / variance
-    term: Tensor = 0.5 * (misfit + x0[0].numel() * (2 * math.pi * variance).log())
+    term: Tensor = 0.5 * (misfit + math.prod(x0.shape[1:]) * (2 * math.pi * variance).log())
     return term
 
 

@@ -6,12 +6,11 @@ so that |F - target|^2 = |D - x_0|^2 / c_out^2 for any F: every native loss is o
 All coefficients are homogeneous in (a, n): a network trained on one family of pairs is asked at any other with the same
 sigma = n / a by rescaling x_t, and c_in does that. They are finite wherever the method's own family has its pairs.
 
-The label, which tells the network the noise level, is a function of sigma; the caller gives it, in the units that the
-network expects.
+The label, which tells the network the noise level, is a function of sigma, in the units that the network expects.
 """
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import torch
@@ -83,6 +82,24 @@ def data(label: Callable[[Tensor], Tensor]) -> Parameterisation:
         out=_one,
         of_data=_one,
         of_noise=_zero,
+    )
+
+
+def posterior_mean(label: Callable[[Tensor], Tensor], path: Path, levels: int) -> Parameterisation:
+    """F predicts the mean of q(x' | x_t, x_0), x' one of so many levels nearer to the data (DDPM, equation 7)."""
+
+    def weights(a: Tensor, n: Tensor) -> tuple[Tensor, Tensor]:  # of x_0 and of x_t
+        t = path.time_of(n / a)
+        (own, own_n), (end, end_n) = path.at(t), path.at((t - 1 / levels).clamp(min=0.0))
+        kept = own / end * (end_n / own_n).square()
+        return end - kept * own, kept / torch.hypot(a, n)
+
+    return replace(
+        noise(label),
+        skip=lambda a, n: -weights(a, n)[1] / weights(a, n)[0],
+        out=lambda a, n: 1 / weights(a, n)[0],
+        of_data=lambda a, n: weights(a, n)[0] + weights(a, n)[1] * a,
+        of_noise=lambda a, n: weights(a, n)[1] * n,
     )
 
 

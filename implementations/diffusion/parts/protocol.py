@@ -6,7 +6,8 @@ entries name in `needs` the entry that trained the model.
 A method may also offer
 - `learning_rate_factor(settings, images)`: a float that multiplies the learning rate after `images` training examples;
 - `log_likelihood(model, settings, x, generator)`: nats of examples (batch, *shape), (batch,): up to its solver exact,
-  or with an unbiased estimate of the trace where there are many dimensions;
+  or with an unbiased estimate of the trace where there are many dimensions; its settings then name `tolerance`,
+  `first_time` and `exact_trace_dimensions`;
 - `variational_bound(model, settings, x, generator)`: upper bounds of their negative, (batch,).
 """
 

@@ -103,8 +103,9 @@ def churned(denoise: Denoise, x: Tensor, grid: Tensor, noise: Noise, churn: Chur
 def chain_variances(start: Tensor, end: Tensor) -> tuple[Tensor, Tensor]:
     """Of the chain that noises x' at (a', n') into x at (a, n): the variance it adds, n^2 - (a / a')^2 n'^2, and that
     of x' given x and x_0, which is n'^2 / n^2 times as large. With neighbouring levels DDPM's beta and beta tilde.
+    Pairs are of shape (2,) or (batch, 2).
     """
-    (a, n), (a_end, n_end) = start, end
+    (a, n), (a_end, n_end) = start.unbind(-1), end.unbind(-1)
     added = (n.square() - (a / a_end * n_end).square()).clamp(min=0.0)  # which rounding may put below
     return added, added * (n_end / n).square()
 
@@ -177,8 +178,8 @@ def predictor_corrector(
 
     Score SDE, arXiv 2011.13456, algorithms 2-5 and appendix E. With r = a / a' and v the variance that the chain adds,
     the step is x' = (2 - r) x + v score + sqrt(v) z, without z at the data. A correction's size is
-    2 r^2 (snr |z| / |score|)^2, with norms of each example by itself where the author code takes their mean over the
-    batch.
+    2 r^2 (snr |z| / |score|)^2, and 0 where the score is, with norms of each example by itself where the author code
+    takes their mean over the batch.
     """
     for start, end in pairwise(grid):
         (a, n), (a_end, n_end) = start, end
@@ -187,6 +188,7 @@ def predictor_corrector(
             score, z = score_of(denoise(x, a, n), x, a, n), noise(x)
             sizes = [value.flatten(1).norm(dim=1).to(torch.float64) for value in (z, score)]
             size = 2 * ratio.square() * (snr * sizes[0] / sizes[1]).square()
+            size = torch.where(sizes[1] > 0, size, torch.zeros_like(size))
             x = x + per_example(size, x) * score + per_example((2 * size).sqrt(), x) * z
         score = score_of(denoise(x, a, n), x, a, n)
         x = per_example(2 - ratio, x) * x + per_example(added, x) * score

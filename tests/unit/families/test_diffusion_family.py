@@ -16,6 +16,7 @@ from torch import Tensor, nn
 from benchmarks.data.parts import dataset
 from benchmarks.errors import InputError
 from benchmarks.families.diffusion.evaluate import evaluate
+from benchmarks.families.diffusion.measuring import likelihood as measuring_likelihood
 from benchmarks.families.diffusion.measuring import samples as measuring_samples
 from benchmarks.families.diffusion.measuring import trained as measuring_trained
 from benchmarks.families.diffusion.measuring.likelihood import likelihood
@@ -56,6 +57,15 @@ class Settings:
     batch: int = 20
     gradient_clip: float | None = None
     ema_half_life: int | None = None
+
+
+@dataclass(frozen=True)
+class Solved(Settings):
+    """With what a likelihood along a flow is taken by."""
+
+    tolerance: float = 1e-3
+    first_time: float = 1e-5
+    exact_trace_dimensions: int = 64
 
 
 class Scale(nn.Module):
@@ -297,18 +307,26 @@ def test_every_sampler_is_judged_at_every_number_of_evaluations(folder: Path) ->
 def test_the_same_samples_have_the_same_numbers(folder: Path) -> None:
     """`adaptive` takes 4 of Euler's steps."""
     found = judged(trained(folder, replace(TASK, evaluations=(4,))))
-    for name in ("fid", "kid", "inception_score", "precision", "recall", "fid_against_test", "copies"):
+    for name in ("fid", "kid", "inception_score", "precision", "recall", "copies"):
         (one,), (other,) = (named(found.rows, name, sampler=sampler) for sampler in ("euler", "adaptive"))
+        assert one.value == other.value
+    for against in ("training set", "test set"):
+        (one,), (other,) = (
+            named(found.rows, "fid_by_reference", sampler=sampler, against=against) for sampler in ("euler", "adaptive")
+        )
         assert one.value == other.value
 
 
 def test_rows_of_the_last_samples(folder: Path) -> None:
     found = judged(trained(folder, samples=80))
-    for name in ("fid_against_test", "nearest_distance_ratio", "copies"):
+    for name in ("nearest_distance_ratio", "copies"):
         assert [row.variant.get("nfe") for row in named(found.rows, name)] == [5, 5, 5, None]
-    (against,) = named(found.rows, "fid_against_test", sampler="euler")
     (fid,) = named(found.rows, "fid", sampler="euler", nfe=5)
-    assert (against.measurement["reference"], fid.measurement["reference"]) == ("made_up test", "made_up train")
+    training, test = named(found.rows, "fid_by_reference", sampler="euler")
+    assert [row.variant["against"] for row in (training, test)] == ["training set", "test set"]
+    assert (training.value, training.measurement) == (fid.value, fid.measurement)
+    assert test.measurement == {**fid.measurement, "reference": "made_up test", "split": "test"}
+    assert test.value != fid.value
     at_counts = named(found.rows, "fid_at_count")
     assert [row.variant for row in at_counts] == [
         {"sampler": "euler", "nfe": 5, "images": images} for images in (20, 40, 80)
@@ -363,12 +381,41 @@ def test_bits_of_the_uniform_density(folder: Path) -> None:
         return torch.full((len(x),), -d * math.log(LEVELS * TASK.bin_width), dtype=torch.float64)
 
     method = SimpleNamespace(**vars(METHOD), log_likelihood=log_likelihood)
-    test, on_train = likelihood(trained(folder, replace(TASK, dequantised=True), method))
+    dequantised = trained(folder, replace(TASK, dequantised=True), method)
+    test, on_train = likelihood(replace(dequantised, settings=Solved()))
     assert (test.name, on_train.name) == ("bits_per_dim", "train_bits_per_dim")
     assert test.value == on_train.value == pytest.approx(math.log2(LEVELS), rel=1e-12)
     assert (test.n, test.measurement["split"], on_train.measurement["split"]) == (6, "test", "train")
+    assert test.measurement["solver"] == "dopri5 at tolerance 0.001 from time 1e-05, batches of 1000; trace: exact"
     # A task whose levels are not spread has no density, and the other way round no bound.
     assert likelihood(trained(folder, TASK, method)) == []
+
+
+@pytest.mark.parametrize(("most", "batches"), [(300_000, [6]), (64, [4, 2]), (3, [1] * 6)])
+def test_a_likelihoods_batches_fit_memory(
+    folder: Path, monkeypatch: pytest.MonkeyPatch, most: int, batches: list[int]
+) -> None:
+    seen = []
+
+    def log_likelihood(model: Any, settings: Any, x: Tensor, generator: torch.Generator) -> Tensor:
+        seen.append(len(x))
+        return torch.zeros(len(x), dtype=torch.float64)
+
+    monkeypatch.setattr(measuring_likelihood, "MOST_VALUES", most)
+    method = SimpleNamespace(**vars(METHOD), log_likelihood=log_likelihood)
+    dequantised = trained(folder, replace(TASK, dequantised=True), method)
+    test, _ = likelihood(replace(dequantised, settings=Solved(exact_trace_dimensions=15)))
+    assert seen == batches * 2  # of test and of train
+    whole = max(1, min(1000, most // 16))
+    assert test.variant["batch"] == whole
+    assert str(test.measurement["solver"]).endswith(f"batches of {whole}; trace: hutchinson_rademacher")
+
+
+def test_of_samples_only_what_is_shown_is_kept(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(measuring_samples, "SHOWN", 7)
+    for each in judged(trained(folder)).sampled:
+        assert len(each.images) == 7
+        assert each.images.base is None  # a view would keep the others too
 
 
 def test_bits_of_the_bound_and_of_its_parts(folder: Path) -> None:

@@ -25,6 +25,7 @@ NOISE_SEED = 0  # of what is drawn while measuring: the same for every model, so
 VARIED = (
     "sde",
     "parameterisation",
+    "objective",
     "preconditioning",
     "weighting",
     "noise_density",
