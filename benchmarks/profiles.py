@@ -256,6 +256,10 @@ def _check_origin(path: Path, field: str, entry: Entry, method: Method) -> None:
         if trained and not entry.needs:
             told = f"{method.name} goes on from a trained model: name the entry that has it"
             raise input_error(path, f"{field}.needs", entry.needs, told)
+        learned = "reward" in method.settings_fields() and entry.settings.get("reward", "learned") == "learned"
+        if trained and learned != (len(entry.needs) == 2):
+            told = "a learned reward is that of a second entry, a reward model; another reward takes no second entry"
+            raise input_error(path, f"{field}.needs", entry.needs, told)
     elif (trained and bool(entry.needs)) != (pairs_of(entry) is not None) or (count and not method.takes_pairs()):
         told = "what is trained from the pairs of an entry names it in needs, and has settings.pairs; nothing else does"
         raise input_error(path, f"{field}.needs", entry.needs, told)

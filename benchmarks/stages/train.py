@@ -103,9 +103,7 @@ def run(profile: str, entry: str, seed: int, off_profile: bool) -> None:
         "seed": seed,
         "source": source,
         "numerics": NUMERICS.read_text(),
-        "data": {path.name: file_hash(path) for path in sorted((DATA / task.dataset).iterdir())}
-        if task.dataset
-        else {},
+        "data": _hashes_of(task.dataset) if task.dataset else {},
         "origin": {str(path): file_hash(path) for path in origin.files()} if origin else {},
     }
     train = importlib.import_module(f"benchmarks.families.{method.family}.train").train
@@ -193,6 +191,13 @@ class _Origin:
         if self.other is None:
             return module.Origin(weights(self.start), pairs)
         return module.Origin(weights(self.start), pairs, (weights(self.other[0]), self.other[1]))
+
+
+def _hashes_of(dataset: str) -> dict[str, str]:
+    """Of the files of a data set, and of the tokeniser that was made of one of texts."""
+    tokenizer = FEATURES / dataset / "tokenizer.json"
+    files = [*sorted((DATA / dataset).iterdir()), *([tokenizer] if tokenizer.is_file() else [])]
+    return {path.name: file_hash(path) for path in files}
 
 
 def _origin(params: profiles.Params, entry: str, seed: int) -> _Origin | None:

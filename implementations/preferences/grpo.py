@@ -52,9 +52,9 @@ class Settings:
     network: Network = "pretrained"  # section 4: DeepSeekMath-Instruct 7B
     optimiser: OptimiserName = "adamw"  # ours
     learning_rate: float = 1e-6  # section 4.2; R1-Zero 3e-6
-    warmup: int = 0  # rows; ours
+    warmup: int = 0  # prompts, as many as `batch` a step; ours
     gradient_clip: float | None = 1.0  # largest norm; ours
-    ema_half_life: int | None = None  # rows; the papers name none
+    ema_half_life: int | None = None  # prompts, likewise; the papers name none
 
     def __post_init__(self) -> None:
         require_positive(self, "clip_low", "clip_high", "most", "batch", "temperature", "updates", "minibatch")
@@ -114,7 +114,7 @@ def optimiser(model: nn.Module, settings: Settings) -> torch.optim.Optimizer:
 
 
 def learning_rate_factor(settings: Settings, examples: int) -> float:
-    """Rises linearly from 0 to 1 over `warmup` rows."""
+    """Rises linearly from 0 to 1 over `warmup` prompts, `batch` a step."""
     return warmed_up(settings.warmup, examples)
 
 

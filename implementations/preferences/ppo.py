@@ -47,9 +47,9 @@ class Settings:
     network: Network = "gpt2_large"  # 2305.18290, section 6.1
     optimiser: OptimiserName = "adamw"  # Adam in the papers; ours has no weight decay either
     learning_rate: float = 1e-5  # ours
-    warmup: int = 0  # rows; ours
+    warmup: int = 0  # prompts, as many as `batch` a step; ours
     gradient_clip: float | None = 0.5  # largest norm; CleanRL, ppo.py
-    ema_half_life: int | None = None  # rows; the papers name none
+    ema_half_life: int | None = None  # prompts, likewise; the papers name none
 
     def __post_init__(self) -> None:
         require_positive(self, "clip", "value_clip", "batch", "group", "temperature", "updates", "minibatch")
@@ -111,7 +111,7 @@ def optimiser(model: nn.Module, settings: Settings) -> torch.optim.Optimizer:
 
 
 def learning_rate_factor(settings: Settings, examples: int) -> float:
-    """Rises linearly from 0 to 1 over `warmup` rows."""
+    """Rises linearly from 0 to 1 over `warmup` prompts, `batch` a step."""
     return warmed_up(settings.warmup, examples)
 
 

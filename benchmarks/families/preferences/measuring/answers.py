@@ -44,7 +44,7 @@ def rows(assessed: Assessed, task: Arithmetic | Questions, here: Sums | Asked) -
         share("accuracy", once, several, decoding=f"any of {task.answers}"),
         share("accuracy", likeliest, told, decoding="greedy"),
         share("format", formed, several),
-        share("parse_failures", [1.0 - each for each in formed], several),
+        share("parse_failures", [float(here.answer(tokens) is None) for tokens in given], several),
         *spread_of(assessed, drawn, several),
     ]
 

@@ -1,6 +1,7 @@
 """Continued reviews: the true reward against the KL to the reference, win rates at several temperatures, samples."""
 
 from collections.abc import Sequence
+from importlib.metadata import version
 
 import numpy as np
 import torch
@@ -42,7 +43,7 @@ def rows(assessed: Assessed, task: Continuation, here: Reviews) -> list[Measured
             theirs = _rewards(here, prompts, responses(others))
             against = "the model it started from, at the same temperature"
             found += _wins(assessed, ours, theirs, told, "win_rate_against_start", against, temperature)
-    lost = {**told, "reference": OWN, "order_seed": 0}
+    lost = {**told, "reference": OWN}
     between = f"{task.temperatures[0]:g} to {task.temperatures[-1]:g}"
     name = "win_rate_lost"
     found.append(assessed.row(name, rates[0] - rates[-1], "share", "lower", len(prompts), lost, temperatures=between))
@@ -71,7 +72,8 @@ def rows_of_best(assessed: Assessed, task: Continuation, here: Reviews) -> list[
 def protocol(task: Continuation, count: int) -> dict[str, Value]:
     """What the measurement of a row on test prompts states."""
     asked = f"first {task.shortest} to {task.longest} tokens of texts, up to {task.most} tokens in response"
-    judge = "VADER compound" if task.judge == "lexicon" else f"log-odds of positive by {task.judge}"
+    lexicon = f"VADER {version('vaderSentiment')} compound"
+    judge = lexicon if task.judge == "lexicon" else f"log-odds of positive by {task.judge}"
     return {"split": "test", "samples": count, "instances": asked, "judge": f"{judge} of prompt and response"}
 
 
@@ -118,7 +120,7 @@ def _wins(
         name: float(((ours > theirs) + 0.5 * (ours == theirs)).mean()),
         f"{name}_ties": float((ours == theirs).mean()),
     }
-    compared = {**told, "reference": against, "order_seed": 0}
+    compared = {**told, "reference": against}
     return [
         assessed.row(
             each, share, "share", "higher" if each == name else "lower", len(ours), compared, **variant,
