@@ -43,6 +43,14 @@ class Method:
         """Whether it can learn from pairs that a trained model made: it has a setting for how many."""
         return "pairs" in self.settings_fields()
 
+    def answers(self) -> bool:
+        """Whether its models have a policy to draw responses from, read without importing it."""
+        return self._defines("policy")
+
+    def scores(self) -> bool:
+        """Whether its models are rewards of responses, read without importing it."""
+        return self._defines("scores")
+
     def makes_its_pairs(self) -> bool:
         """Whether the pairs must be those of a model of its own, read without importing it."""
         return self._defines("paired_loss")

@@ -239,6 +239,10 @@ def _check(
             raise input_error(path, f"{field}.needs", need, f"its task must have the data set of {entry.task}")
         if entry.steps is not None and method.makes_its_pairs() and other.method != entry.method:
             raise input_error(path, f"{field}.needs", need, f"pairs are made by {entry.method}, not by {other.method}")
+        judges = place == 1 and method.learns_from() == "rollouts"
+        if entry.steps is not None and method.learns_from() and not (trainer.scores() if judges else trainer.answers()):
+            told = "rewards are scored by a reward model" if judges else f"{other.method} has no policy to start from"
+            raise input_error(path, f"{field}.needs", need, told)
         for setting in ("network", "width") if entry.steps is not None and place == 0 else ():
             if entry.settings.get(setting) != other.settings.get(setting):
                 told = f"must be that of {need}, whose weights it starts from"

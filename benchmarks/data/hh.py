@@ -4,8 +4,9 @@ Source: `Anthropic/hh-rlhf` of the Hugging Face hub, all four parts, or the same
 A row is published as two whole dialogues. As the DPO authors' code, the prompt is the preferred one up to its last
 "Assistant:"; a row whose other dialogue does not begin with it, or that has no such line, is left out, where that code
 cuts the other at the same length. `turns` counts the human's lines: 1 is the paper's single turn.
-Split: of the published training rows i is valid when i mod 10 is 0; test as published. The sizes after leaving out are
-not known here and not checked; the recorded hashes hold them.
+Split: the parts come one after the other, so rows are taken in an order drawn with seed 0; of the training rows, i is
+then valid when i mod 10 is 0. The sizes after leaving out are not known here and not checked; the recorded hashes hold
+them.
 """
 
 from collections.abc import Mapping
@@ -29,7 +30,7 @@ def record(row: Mapping[str, Any]) -> dict[str, Any] | None:
     return {"text": prompt, **answers, "turns": prompt.count(HUMAN)}
 
 
-SAVED = Saved({"train": "train", "test": "test"}, record, valid_of="train")
+SAVED = Saved({"train": "train", "test": "test"}, record, valid_of="train", shuffled=True)
 
 DATASET = TextDataset(
     name="hh",

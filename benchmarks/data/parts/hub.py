@@ -6,6 +6,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+import numpy as np
+
 from benchmarks.data.parts.published import Contents
 from benchmarks.data.parts.sources import DOWNLOAD_SECONDS, SILENCE_SECONDS, SourceUnavailable, read_as, run_client
 from benchmarks.errors import input_error
@@ -18,6 +20,9 @@ TENTH = 10
 class Saved:
     """A folder that `DatasetDict.save_to_disk` wrote; `record` is asked for each row, in order.
 
+    Rows that are published sorted, by label or by part, are `shuffled`: numpy's generator of seed 0 draws the order of
+    each split, so that the first of a split are of every kind.
+
     Of a data set that is published without one of our splits, `valid_of` names the split of ours whose row i becomes
     valid when i mod 10 is 0.
     """
@@ -25,6 +30,7 @@ class Saved:
     splits: Mapping[str, str]  # as published, by our split
     record: Callable[[Mapping[str, Any]], dict[str, Any] | None]  # None: a row that is left out
     valid_of: str = ""  # empty: valid is published
+    shuffled: bool = False
 
     @property
     def names(self) -> str:
@@ -51,7 +57,9 @@ class Saved:
             if name not in found:
                 raise input_error(folder, "splits", ", ".join(map(str, found)), needed)
             try:
-                contents[split] = [self.record(row) for row in found[name]]
+                rows = [self.record(row) for row in found[name]]
+                order = np.random.default_rng(0).permutation(len(rows)) if self.shuffled else range(len(rows))
+                contents[split] = [rows[place] for place in order]
             except (KeyError, TypeError, ValueError) as error:
                 told = f"{type(error).__name__} ({error})"
                 raise input_error(folder, f"split {name}", told, "the published columns are needed") from error
