@@ -6,17 +6,18 @@
 - flow_matching: its ODE solver hands Euler's rule to torchdiffeq; so does the peer here, on a velocity.
 
 Sampling is timed with a small U-Net, where the network is nearly all, and with a network that gives its input back,
-where nothing is but the sampler. Peak memory is what a call adds to that of a process of its own, at that network.
+where nothing is but the sampler. Memory is that of the tensors that such a call holds at one time.
 """
 
 import copy
-import multiprocessing
-import resource
+import weakref
 from collections.abc import Callable
 from typing import Any
 
 import torch
 from torch import Tensor, nn
+from torch.utils._python_dispatch import TorchDispatchMode
+from torch.utils._pytree import tree_leaves
 
 from bench.timing import Comparison, compare
 from implementations.common.averaging import ExponentialMovingAverage
@@ -105,8 +106,8 @@ def _sampling(
             compare(f"{what}, U-Net, {peer}", *_calls(ours(network), theirs(network), start)),
             compare(f"{what}, no network, {peer}", *_calls(ours(Same()), theirs(Same()), many)),
         ]
-    added = [added_memory(side) for side in (ours, theirs)]
-    return [*found, Comparison(f"{what}, no network, {peer}: peak memory", *added, unit="MiB")]
+    memory = f"{what}, no network, {peer}: peak memory"
+    return [*found, Comparison(memory, added_memory(ours(Same())), added_memory(theirs(Same())), "MiB")]
 
 
 def _calls(ours: Sample, theirs: Sample, x: Tensor) -> tuple[Callable[[], object], Callable[[], object]]:
@@ -130,7 +131,8 @@ def _ddim(network: nn.Module) -> Sample:
 def _their_ddim(network: nn.Module) -> Sample:
     from diffusers import DDIMScheduler
 
-    scheduler: Any = DDIMScheduler(beta_start=1e-4, beta_end=0.02, beta_schedule="linear", clip_sample=False)
+    told: dict[str, Any] = {"beta_start": 1e-4, "beta_end": 0.02, "beta_schedule": "linear", "clip_sample": False}
+    scheduler: Any = DDIMScheduler(**told)
     scheduler.set_timesteps(STEPS)
 
     def sample(x: Tensor) -> Tensor:
@@ -160,22 +162,41 @@ def _their_flow(network: nn.Module) -> Sample:
     return sample
 
 
-def added_memory(side: Callable[[nn.Module], Sample]) -> float:
-    """MiB that a call adds to the most that a fresh process has held before it."""
-    with multiprocessing.get_context("spawn").Pool(1) as pool:
-        return pool.apply(_added, (side,))
+class Live(TorchDispatchMode):
+    """The most bytes that tensors made under it held at one time."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.seen: dict[int, tuple[int, int]] = {}  # of a storage: its bytes, and the tensors that have it
+        self.now = self.most = 0
+
+    def __torch_dispatch__(self, func: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:
+        found = func(*args, **(kwargs or {}))
+        for value in tree_leaves(found):
+            if isinstance(value, Tensor) and all(value is not given for given in tree_leaves((args, kwargs))):
+                self._take(value)
+        return found
+
+    def _take(self, value: Tensor) -> None:
+        storage = value.untyped_storage()
+        key, size = storage.data_ptr(), storage.nbytes()
+        count = self.seen.get(key, (size, 0))[1]
+        self.seen[key] = (size, count + 1)
+        self.now += 0 if count else size
+        self.most = max(self.most, self.now)
+        weakref.finalize(value, self._let_go, key)
+
+    def _let_go(self, key: int) -> None:
+        size, count = self.seen[key]
+        self.seen[key] = (size, count - 1)
+        if count == 1:
+            del self.seen[key]
+            self.now -= size
 
 
-def _added(side: Callable[[nn.Module], Sample]) -> float:
-    torch.set_num_threads(1)
-    sample = side(Same())
-    with torch.no_grad():
-        sample(torch.randn(2, *LARGE))  # what is loaded or kept at a first call
-        x = torch.randn(MANY, *LARGE)
-        before = _held()
+def added_memory(sample: Sample) -> float:
+    """MiB of the tensors that a call of the sampler holds at one time beside its start, which has 12 MiB."""
+    x = torch.randn(MANY, *LARGE)
+    with torch.no_grad(), Live() as live:
         sample(x)
-        return _held() - before
-
-
-def _held() -> float:
-    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
+    return live.most / 2**20
