@@ -283,7 +283,9 @@ def test_shares_of_answers_agree_with_each_other(name: str) -> None:
     )
     assert single <= once
     assert majority <= once
-    assert value(written, "format") == pytest.approx(1 - value(written, "parse_failures"))
+    read = 1 - value(written, "parse_failures")  # what is in the format can be read, and so can what is right
+    assert value(written, "format") <= read + 1e-9  # sums of floats
+    assert single <= read + 1e-9
     assert {row.n for row in rows(written, "accuracy")} == {SAMPLES, SAMPLES * draws}
     assert value(written, "response_length") <= SUMS.most
 
