@@ -6,6 +6,7 @@ from benchmarks.families.diffusion.problems import ImageGeneration
 
 # 35 evaluations are EDM's 18 Heun steps (arXiv 2206.00364, table 2); the others are about half of those after them.
 FEW = (5, 9, 17, 35)
+DENSE = (5, 7, 9, 13, 17, 25, 35, 51)  # the same curve with points between, and one after
 TABLE = (10, 20, 50, 100)  # DDIM, arXiv 2010.02502, table 1, but for its last column
 ALL = (1000,)  # that column: every level of DDPM
 STEPS = (1, 2, 5, 10, 25, 50, 200)  # rectified flow, arXiv 2209.03003, figure 5: on both sides of about 80
@@ -25,6 +26,7 @@ CIFAR10 = ImageGeneration(
 
 TASKS = (
     DIGITS,
+    replace(DIGITS, name="digits_dense", evaluations=DENSE),
     replace(DIGITS, name="digits_density", dequantised=True, likelihood_images=300),
     replace(DIGITS, name="digits_table", evaluations=(*TABLE, *ALL)),
     replace(DIGITS, name="digits_steps", evaluations=STEPS),

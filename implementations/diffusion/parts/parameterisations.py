@@ -16,7 +16,7 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
-from implementations.diffusion.parts.paths import Path, per_example
+from implementations.diffusion.parts.paths import Path, mixed, per_example
 
 Coefficient = Callable[[Tensor, Tensor], Tensor]
 """Of (a, n), elementwise, float64."""
@@ -42,11 +42,11 @@ class Parameterisation:
 
     def denoised(self, x_t: Tensor, output: Tensor, a: Tensor, n: Tensor) -> Tensor:
         """D of the network's output."""
-        return per_example(self.skip(a, n), x_t) * x_t + per_example(self.out(a, n), x_t) * output.to(x_t)
+        return mixed(x_t, output.to(x_t), self.skip(a, n), self.out(a, n))
 
     def target(self, x0: Tensor, eps: Tensor, a: Tensor, n: Tensor) -> Tensor:
         """The output for which D = x_0."""
-        return per_example(self.of_data(a, n), x0) * x0 + per_example(self.of_noise(a, n), x0) * eps
+        return mixed(x0, eps, self.of_data(a, n), self.of_noise(a, n))
 
     def weight(self, a: Tensor, n: Tensor) -> Tensor:
         """lambda with |F - target|^2 = lambda |D - x_0|^2; infinite where D does not depend on F."""
@@ -192,32 +192,33 @@ class Denoiser(nn.Module):
 
 def noise_of(denoised: Tensor, x_t: Tensor, a: Tensor, n: Tensor) -> Tensor:
     """e = E[eps | x_t] of D; n above 0."""
-    return (x_t - per_example(a, x_t) * denoised) / per_example(n, x_t)
+    return mixed(x_t, denoised, 1 / n, -a / n)
 
 
 def denoised_of_noise(noise: Tensor, x_t: Tensor, a: Tensor, n: Tensor) -> Tensor:
     """D of e; a above 0."""
-    return (x_t - per_example(n, x_t) * noise) / per_example(a, x_t)
+    return mixed(x_t, noise, 1 / a, -n / a)
 
 
 def score_of(denoised: Tensor, x_t: Tensor, a: Tensor, n: Tensor) -> Tensor:
     """grad log p_t(x_t) of D, by Tweedie's formula; n above 0."""
-    return (per_example(a, x_t) * denoised - x_t) / per_example(n.square(), x_t)
+    return mixed(denoised, x_t, a, -torch.ones_like(a)) / per_example(n.square(), x_t)  # exactly 0 where a D is x_t
 
 
 def denoised_of_score(score: Tensor, x_t: Tensor, a: Tensor, n: Tensor) -> Tensor:
     """D of the score; a above 0."""
-    return (x_t + per_example(n.square(), x_t) * score) / per_example(a, x_t)
+    return mixed(x_t, score, 1 / a, n.square() / a)
 
 
 def velocity_of(denoised: Tensor, x_t: Tensor, a: Tensor, n: Tensor, da: Tensor, dn: Tensor) -> Tensor:
     """dx/dt = a' D + n' e of the probability flow, where a and n change at the rates da and dn; n above 0."""
-    return per_example(da, x_t) * denoised + per_example(dn, x_t) * noise_of(denoised, x_t, a, n)
+    return mixed(x_t, denoised, dn / n, da - a * dn / n)
 
 
 def denoised_of_velocity(rate: Tensor, x_t: Tensor, a: Tensor, n: Tensor, da: Tensor, dn: Tensor) -> Tensor:
     """D of dx/dt; a n' - a' n, which is a^2 dsigma/dt, above 0."""
-    return (per_example(dn, x_t) * x_t - per_example(n, x_t) * rate) / per_example(a * dn - da * n, x_t)
+    area = a * dn - da * n
+    return mixed(x_t, rate, dn / area, -n / area)
 
 
 def on_line(a: Tensor, n: Tensor) -> Tensor:

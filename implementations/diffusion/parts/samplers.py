@@ -40,6 +40,12 @@ class Streams:
         return self.draw(x.shape[1:]).to(x)
 
 
+def _moved(d: Tensor, x: Tensor, a: Tensor, n: Tensor, a_end: Tensor, n_end: Tensor) -> Tensor:
+    """a' D + n' e, taken as (n' / n) x + (a' - a n' / n) D: two passes, and nothing that cancels is divided by n."""
+    kept = n_end / n
+    return mixed(x, d, kept, a_end - a * kept)
+
+
 @torch.no_grad()
 def first_order(denoise: Denoise, x: Tensor, grid: Tensor) -> Tensor:
     """x' = a' D + n' e. N evaluations.
@@ -48,8 +54,7 @@ def first_order(denoise: Denoise, x: Tensor, grid: Tensor) -> Tensor:
     flow-matching ODE (arXiv 2210.02747): they differ in the grid alone.
     """
     for (a, n), (a_end, n_end) in pairwise(grid):
-        d = denoise(x, a, n)
-        x = mixed(d, noise_of(d, x, a, n), a_end, n_end)
+        x = _moved(denoise(x, a, n), x, a, n, a_end, n_end)
     return x
 
 
@@ -57,13 +62,12 @@ def _heun_step(denoise: Denoise, x: Tensor, start: Tensor, end: Tensor) -> Tenso
     """x' = x + (a' - a) (D + D') / 2 + (n' - n) (e + e') / 2, where D' and e' are those of a first-order step."""
     (a, n), (a_end, n_end) = start, end
     d = denoise(x, a, n)
-    e = noise_of(d, x, a, n)
-    guess = mixed(d, e, a_end, n_end)
+    guess = _moved(d, x, a, n, a_end, n_end)
     if n_end == 0:
         return guess
     d_end = denoise(guess, a_end, n_end)
-    e_end = noise_of(d_end, guess, a_end, n_end)
-    return x + per_example(a_end - a, x) * (d + d_end) / 2 + per_example(n_end - n, x) * (e + e_end) / 2
+    da, dn = (a_end - a) / 2, (n_end - n) / 2
+    return x + velocity_of(d, x, a, n, da, dn) + velocity_of(d_end, guess, a_end, n_end, da, dn)
 
 
 @torch.no_grad()
@@ -121,8 +125,7 @@ def _chain(
     for start, end in pairwise(grid):
         (a, n), (a_end, n_end) = start, end
         left_out, added = variances(start, end)
-        d = denoise(x, a, n)
-        x = mixed(d, noise_of(d, x, a, n), a_end, (n_end.square() - left_out).clamp(min=0.0).sqrt())
+        x = _moved(denoise(x, a, n), x, a, n, a_end, (n_end.square() - left_out).clamp(min=0.0).sqrt())
         if n_end > 0:
             x = x + per_example(added.sqrt(), x) * noise(x)
     return x
@@ -206,11 +209,10 @@ def inverted(denoise: Denoise, x: Tensor, grid: Tensor) -> Tensor:
     for (a, n), (a_end, n_end) in pairwise(grid.flip(0)):
         if n == 0:
             scaled = per_example(a_end / a, x) * x
-            d, e = x / per_example(a, x), noise_of(denoise(scaled, a_end, n_end), scaled, a_end, n_end)
+            e = noise_of(denoise(scaled, a_end, n_end), scaled, a_end, n_end)
+            x = mixed(scaled, e, torch.ones_like(a), n_end)
         else:
-            d = denoise(x, a, n)
-            e = noise_of(d, x, a, n)
-        x = mixed(d, e, a_end, n_end)
+            x = _moved(denoise(x, a, n), x, a, n, a_end, n_end)
     return x
 
 
