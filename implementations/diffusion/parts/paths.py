@@ -47,7 +47,10 @@ def per_example(value: Tensor, x: Tensor) -> Tensor:
 
 
 def mixed(x0: Tensor, eps: Tensor, a: Tensor, n: Tensor) -> Tensor:
-    """a x_0 + n eps; a and n of shape (batch,) or (), the others (batch, ...). Two passes over the data."""
+    """a x_0 + n eps; a and n of shape (batch,) or (), the others (batch, ...). Two passes over the data.
+
+    A pair of shape () is read as a constant: no gradient reaches it.
+    """
     if a.ndim == n.ndim == 0:
         return torch.add(x0 * float(a), eps, alpha=float(n))
     return torch.addcmul(per_example(a, x0) * x0, per_example(n, eps), eps)
