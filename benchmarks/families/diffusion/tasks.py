@@ -12,7 +12,7 @@ ALL = (1000,)  # that column: every level of DDPM
 STEPS = (1, 2, 5, 10, 25, 50, 200)  # rectified flow, arXiv 2209.03003, figure 5: on both sides of about 80
 
 DIGITS = ImageGeneration("digits", "digits", (8, 8), 17, "digits", FEW, likelihood_images=50)
-MNIST = ImageGeneration("mnist", "mnist", (28, 28), 256, "mnist", FEW, likelihood_images=500)
+MNIST = ImageGeneration("mnist", "mnist", (28, 28), 256, "mnist", FEW, likelihood_images=50)
 CIFAR10 = ImageGeneration(
     name="cifar10",
     dataset="cifar10",
