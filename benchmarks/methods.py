@@ -3,6 +3,7 @@
 import ast
 import importlib
 from dataclasses import dataclass
+from functools import cache
 from pathlib import Path
 from types import ModuleType
 from typing import Any
@@ -68,7 +69,12 @@ class Method:
 
 
 def _parsed(path: Path) -> ast.Module:
-    return ast.parse(path.read_text())
+    return _tree(path.read_text())
+
+
+@cache  # of the text, so that a file edited meanwhile is read anew; a command asks thousands of times
+def _tree(text: str) -> ast.Module:
+    return ast.parse(text)
 
 
 def all_methods(root: Path = Path()) -> dict[str, Method]:

@@ -1,6 +1,6 @@
 """Claim files `benchmarks/claims/<paper>.yaml`: what each paper says, typed and cited."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping, Sequence
 from decimal import Decimal
 from pathlib import Path
 from typing import Annotated, Literal
@@ -264,14 +264,16 @@ class ClaimFile(Typed):
     claims: list[Claim] = Field(min_length=1)
 
 
-def read_all(root: Path = Path()) -> list[tuple[Paper, Claim]]:
+def read_all(root: Path = Path(), entries: Mapping[str, Sequence[str]] | None = None) -> list[tuple[Paper, Claim]]:
     """Every claim with its paper, by file and in the file's order (the paper's).
+
+    `entries` are those of `entries_by_profile`, for who has read the profiles already.
 
     Raises:
         InputError: malformed file; two claims of one id; a method that does not exist; an entry that no profile has.
     """
     known_methods = set(all_methods(root))
-    entries = entries_by_profile(root)
+    entries = entries_by_profile(root) if entries is None else entries
     known_entries = {entry for names in entries.values() for entry in names}
     seen: dict[str, Path] = {}
     claims: list[tuple[Paper, Claim]] = []
@@ -297,9 +299,9 @@ def read_all(root: Path = Path()) -> list[tuple[Paper, Claim]]:
     return claims
 
 
-def find(claim: str, root: Path = Path()) -> tuple[Paper, Claim]:
+def find(claim: str, root: Path = Path(), entries: Mapping[str, Sequence[str]] | None = None) -> tuple[Paper, Claim]:
     """Raises InputError that points to `claimbench claims`, if there is no claim of that id."""
-    for paper, found in read_all(root):
+    for paper, found in read_all(root, entries):
         if found.id == claim:
             return paper, found
     raise InputError(f"claim {claim}: no file of {FOLDER}/ has it; `claimbench claims` lists all")

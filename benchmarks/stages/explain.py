@@ -7,12 +7,13 @@ from benchmarks.judging.protocols import describe
 from benchmarks.judging.tables import marks
 from benchmarks.judging.verdicts import judge
 from benchmarks.records import RECEIPTS, EntryRecord, profiles_with_records, read_receipt, records_of
-from benchmarks.stages.judge import profiles_of_entries, stale_entries
+from benchmarks.stages.judge import profiles_having, stale_entries
 
 
 def run(name: str) -> None:
     """Raises InputError when there is no such claim, or a file is malformed."""
-    paper, claim = claims.find(name)
+    entries = claims.entries_by_profile()
+    paper, claim = claims.find(name, entries=entries)
     print(f"{claim.id}\n  {claim.statement.strip()}")
     print(f"  {paper.citation()}, {claim.where}; evidence: {claim.evidence.replace('_', ' ')}")
     print(
@@ -28,8 +29,10 @@ def run(name: str) -> None:
             print(f"  asks for {field}: {value}")
     for profile in profiles_with_records():
         records = records_of(profile)
-        stale = stale_entries(profile, records, Path())
-        for verdict in judge(paper, claim, records, profiles_of_entries(Path())):
+        verdicts = judge(paper, claim, records, profiles_having(entries))
+        used = {record.entry: record for verdict in verdicts for record in verdict.records}
+        stale = stale_entries(profile, list(used.values()), Path()) if used else set()
+        for verdict in verdicts:
             print(f"\nprofile {profile}{f', task {verdict.task}' if verdict.task else ''}: {verdict.verdict.upper()}")
             print(f"  because: {verdict.reason}")
             for record in verdict.records:

@@ -1,7 +1,7 @@
 """Stage judge: records and claims -> results/tables/<profile>/, for every profile that has records."""
 
 import shutil
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 from benchmarks import profiles
@@ -14,10 +14,10 @@ from benchmarks.typed_files import write_text
 TABLES = Path("results/tables")
 
 
-def profiles_of_entries(root: Path) -> dict[str, list[str]]:
+def profiles_having(entries_by_profile: Mapping[str, Sequence[str]]) -> dict[str, list[str]]:
     """Profiles that have each entry."""
     having: dict[str, list[str]] = {}
-    for profile, entries in claims.entries_by_profile(root).items():
+    for profile, entries in entries_by_profile.items():
         for entry in entries:
             having.setdefault(entry, []).append(profile)
     return having
@@ -46,8 +46,9 @@ def build(root: Path, destination: Path) -> None:
     Raises:
         InputError: a malformed claim, profile or record; nothing is written then.
     """
-    known = claims.read_all(root)
-    elsewhere = profiles_of_entries(root)
+    entries = claims.entries_by_profile(root)  # once: reading every profile takes longer than judging
+    known = claims.read_all(root, entries)
+    elsewhere = profiles_having(entries)
     made = {}
     for name in profiles_with_records(root):
         records = records_of(name, root)

@@ -5,9 +5,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Literal
 
-from scipy import stats
-
-from benchmarks.statistics.intervals import t_quantile
+from benchmarks.statistics import student
 from benchmarks.statistics.samples import Sample, check_share, checked, rounding_guard, summarise
 
 Order = Literal["greater", "less", "undecided"]
@@ -109,11 +107,9 @@ def _compare(
     """Decide from a difference, its standard error (0: known exactly, inf: unknown) and degrees of freedom."""
     if math.isinf(error):
         return Comparison(difference, -math.inf, math.inf, "undecided", 1.0, test, n)
-    half = t_quantile(1.0 - 2.0 * alpha, degrees) * error
+    half = student.quantile(1.0 - 2.0 * alpha, degrees) * error
     low, high = difference - half, difference + half
-    if error == 0.0:
-        p = 0.0 if abs(difference) > guard else 0.5
-    else:
-        p = float(stats.t.sf(abs(difference) / error, degrees))
+    without_spread = 0.0 if abs(difference) > guard else 0.5
+    p = student.tail(abs(difference) / error, degrees) if error != 0.0 else without_spread
     decision: Order = "greater" if low > guard else "less" if high < -guard else "undecided"
     return Comparison(difference, low, high, decision, p, test, n)

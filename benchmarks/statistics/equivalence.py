@@ -5,8 +5,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Literal
 
-from scipy import stats
-
+from benchmarks.statistics import student
 from benchmarks.statistics.intervals import student_t
 from benchmarks.statistics.samples import check_share, checked, rounding_guard, summarise
 
@@ -51,8 +50,8 @@ def two_one_sided(values: Sequence[float], target: float, tolerance: float, alph
         p = 0.0 if decision == "equivalent" else 1.0
     else:
         error, degrees = sample.standard_error, sample.n - 1
-        too_low = float(stats.t.sf((sample.mean - floor) / error, degrees))
-        too_high = float(stats.t.cdf((sample.mean - ceiling) / error, degrees))
+        too_low = student.tail((sample.mean - floor) / error, degrees)
+        too_high = student.tail((ceiling - sample.mean) / error, degrees)
         p = max(too_low, too_high)
     return Equivalence(decision, sample.mean, interval.low, interval.high, p, sample.n)
 
