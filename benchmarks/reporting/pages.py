@@ -1,10 +1,15 @@
 """Every profile's report, and the front door: a pure function of results/."""
 
+import multiprocessing
+import os
 import shutil
 import tempfile
 from collections import Counter
+from collections.abc import Sequence
+from concurrent.futures import ProcessPoolExecutor
 from pathlib import Path
 
+from benchmarks.records import EntryRecord
 from benchmarks.reporting import (
     boards,
     curves,
@@ -47,6 +52,8 @@ MARKS = (
     ("off-profile", "made on hardware that the profile does not allow"),
     ("dirty", "made with uncommitted changes"),
 )
+FEWEST_TO_SHARE = 16  # records; starting a process takes as long as drawing those of two or three
+MOST_PROCESSES = 8
 
 
 def build(root: Path, destination: Path) -> list[Path]:
@@ -102,9 +109,24 @@ def report(results: Results) -> dict[str, bytes]:
 
 
 def _figures(results: Results) -> list[Figure]:
+    of_records = _of_every_record(results.records)
+    by_kind = [figure for kind in zip(*of_records, strict=True) for figures in kind for figure in figures]
+    return [*frontiers.frontiers(results), *curves.judged_trends(results), *by_kind]
+
+
+def _of_every_record(records: Sequence[EntryRecord]) -> list[list[list[Figure]]]:
+    """Figures by record and kind. Drawing is nearly all of a report's time, so the cores share the records of many."""
+    cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+    if cores < 2 or len(records) < FEWEST_TO_SHARE:
+        return [_of_record(record) for record in records]
+    # Not by fork, which may hang where a library has threads; a few records at a time, since some have many figures.
+    with ProcessPoolExecutor(min(cores, MOST_PROCESSES), multiprocessing.get_context("spawn")) as pool:
+        return list(pool.map(_of_record, records, chunksize=2))
+
+
+def _of_record(record: EntryRecord) -> list[list[Figure]]:
     kinds = (curves.learning_curves, curves.noted_curves, curves.cost_curves, pictures.pictures, drawings.drawings)
-    of_records = [figure for draw in kinds for record in results.records for figure in draw(record)]
-    return [*frontiers.frontiers(results), *curves.judged_trends(results), *of_records]
+    return [draw(record) for draw in kinds]
 
 
 def _html(results: Results, drawn: list[Figure]) -> str:
