@@ -25,8 +25,10 @@ repro: $(STAMP)
 	@python -m benchmarks.cli readme
 	@python -m benchmarks.cli report --summary
 
+# Two workers, a thread each: most tests start processes that use one core. Files stay whole, since their tests share
+# clones, and in their order, so that the long ones of tests/pipeline do not come last.
 test: $(STAMP)
-	python -m pytest
+	OMP_NUM_THREADS=1 python -m pytest -n 2 --dist loadfile --no-loadscope-reorder
 
 peers: $(STAMP)
 	python -m pip install --quiet --disable-pip-version-check --no-deps --no-build-isolation -r requirements-peers.lock

@@ -1,8 +1,10 @@
+import os
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
+from filelock import FileLock
 
 from tests.pipeline.clones import Clone, environment, working_tree
 
@@ -17,12 +19,19 @@ class Base:
 
 @pytest.fixture(scope="session")
 def base(tmp_path_factory: pytest.TempPathFactory) -> Base:
-    scratch = tmp_path_factory.mktemp("pipeline")
-    clone = working_tree(scratch / "base", environment(scratch))
-    first = clone.dvc("repro")
-    clone.bench("readme")
-    clone.commit("results")
-    return Base(clone, first)
+    """Made by the first worker of pytest-xdist that asks; each has a copy of it, since one test runs dvc in it."""
+    workers = "PYTEST_XDIST_WORKER" in os.environ
+    together = tmp_path_factory.getbasetemp().parent if workers else tmp_path_factory.getbasetemp()
+    env = environment(together)
+    made, told = Clone(together / "made", env), together / "first.txt"
+    with FileLock(together / "made.lock"):
+        if not told.exists():
+            working_tree(made.path, env)
+            first = made.dvc("repro")
+            made.bench("readme")
+            made.commit("results")
+            told.write_text(first)
+    return Base(made.copy(tmp_path_factory.mktemp("pipeline") / "base"), told.read_text())
 
 
 @pytest.fixture

@@ -115,7 +115,8 @@ def test_only_the_composed_profile_is_collected_or_shown(restored: Clone) -> Non
         (
             ("batch: 100", "batch: 5000"),
             ("nice_digits", "0"),
-            r"params\.yaml: entries\.nice_digits\.settings\.batch: found 5000; at most the \d+ training images",
+            r"params\.yaml: entries\.nice_digits\.settings\.batch: found 5000; "
+            r"at most the \d+ training examples of digits",
         ),
         (
             ("batch: 100", "batch: 100, learning_rate: -1.0"),

@@ -164,8 +164,7 @@ def velocity(label: Callable[[Tensor], Tensor] = lambda sigma: 1 / (1 + 1 / sigm
 def time_label(path: Path, unit: float, shift: float = 0.0) -> Callable[[Tensor], Tensor]:
     """The path's time of sigma times `unit`, plus `shift`, and no less than 0.
 
-    For a table of T levels T and -1 give DDPM's steps 0 ... T - 1; for networks that were made for these, a continuous
-    time takes 999 (score SDE, rectified flow).
+    Of a table of T levels T and -1 give DDPM's steps 0 ... T - 1; at any time, networks made for these take 999.
     """
     return lambda sigma: (unit * path.time_of(sigma) + shift).clamp(min=0.0)
 

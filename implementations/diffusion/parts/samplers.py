@@ -159,9 +159,8 @@ def ancestral_large(denoise: Denoise, x: Tensor, grid: Tensor, noise: Noise) -> 
 def euler_maruyama(denoise: Denoise, x: Tensor, path: Path, times: Tensor, noise: Noise) -> Tensor:
     """The reverse SDE dx = (f x - g^2 score) dt + g dw in the path's time, without noise at the data. N evaluations.
 
-    Score SDE, arXiv 2011.13456, equation 6. `times` of shape (N + 1,) fall; a and n are above 0 at all but the last. A
-    path that ends at n above 0, as VE's does, ends in samples of that level; a step of `first_order` to (1, 0) takes
-    the rest away.
+    Score SDE, arXiv 2011.13456, equation 6. `times` of shape (N + 1,) fall; a and n are above 0 at all but the last.
+    Where n ends above 0, as VE's does, so do the samples' noises; a step of `first_order` to (1, 0) takes them away.
     """
     for t, t_end in pairwise(times):
         a, n = path.at(t)
@@ -180,9 +179,8 @@ def predictor_corrector(
     """Langevin corrections at each level, then a reverse-diffusion step. N (1 + corrections) evaluations.
 
     Score SDE, arXiv 2011.13456, algorithms 2-5 and appendix E. With r = a / a' and v the variance that the chain adds,
-    the step is x' = (2 - r) x + v score + sqrt(v) z, without z at the data. A correction's size is
-    2 r^2 (snr |z| / |score|)^2, and 0 where the score is, with norms of each example by itself where the author code
-    takes their mean over the batch.
+    the step is x' = (2 - r) x + v score + sqrt(v) z, without z at the data. A correction's size is 0 where the score
+    is, else 2 r^2 (snr |z| / |score|)^2, of each example's norms where the author code takes means over the batch.
     """
     for start, end in pairwise(grid):
         (a, n), (a_end, n_end) = start, end
