@@ -10,7 +10,8 @@ from dataclasses import dataclass
 
 from benchmarks.judging.claims import Claim, DominanceClaim, OrderingClaim, Paper, Side, paper_value
 from benchmarks.judging.findings import finding
-from benchmarks.judging.rows import Finding, Outcome, concerns, rows_of, subjects
+from benchmarks.judging.protocols import describe, first_difference
+from benchmarks.judging.rows import Finding, Outcome, concerns, rows_named, rows_of, subjects
 from benchmarks.profiles import Tier
 from benchmarks.records import EntryRecord
 
@@ -58,8 +59,11 @@ def judge(
             for task in complete
             if all(_takes(metric, [r for r in concerned if r.task == task]) for metric in metrics)
         ] or complete
+        missing = {task: _not_made(claim, concerned, task) for task in asked}
+        if made := [task for task in asked if not missing[task]]:
+            return [_judge_on(paper, claim, concerned, task) for task in made]
         if asked:
-            return [_judge_on(paper, claim, concerned, task) for task in asked]
+            return [Verdict(claim, paper, "", None, None, None, "", "not run", missing[asked[0]], ())]
     elif all(any(concerns(side, record) for record in concerned) for side in needed):
         if len(tasks) == 1:
             return [_judge_on(paper, claim, concerned, tasks[0])]
@@ -80,6 +84,17 @@ def _speaks_of(claim: Claim, records: Sequence[EntryRecord], task: str) -> bool:
     everywhere = claim.model_copy(update={"below": {}})
     ran = [(side, _on(side, records, task)) for side in subjects(claim)]
     return all(rows_of(side, claim, on) or not rows_of(side, everywhere, on) for side, on in ran)
+
+
+def _not_made(claim: Claim, records: Sequence[EntryRecord], task: str) -> str:
+    """Which side's variant no entry of a task was made with; "" where all are, as far as runs that ended tell."""
+    for side in subjects(claim):
+        on = _on(side, records, task)
+        ended = all(run.status == "done" for record in on for run in record.runs)
+        rows = rows_named(claim.metric, on)
+        if on and ended and side.variant and all(first_difference(side.variant, row.variant) for row in rows):
+            return f"{side.name()} has no {claim.metric} of {describe(side.variant)} here"
+    return ""
 
 
 def _takes(metric: str, records: Sequence[EntryRecord]) -> bool:

@@ -79,3 +79,27 @@ def test_a_printed_number_has_no_margin(printed: str) -> None:
     sides[printed] = {"literature": "a paper", "value": 1.0}
     with pytest.raises(InputError, match="margin"):
         ordering(**sides, **ALLOWED)
+
+
+VARIANTS = tuple({"method": "method_a", "variant": {"loss": loss}} for loss in ("new", "old"))
+
+
+def of_losses(*losses: str, status: str = "done") -> list[EntryRecord]:
+    """An entry a loss, three seeds each; of one that did not end, the last seed has no number."""
+    values = [[number(i + 0.01 * s, variant={"loss": loss}) for s in range(3)] for i, loss in enumerate(losses)]
+    made = [[run(s, value) for s, value in enumerate(each)] for each in values]
+    if status != "done":
+        made.append([run(s, status=status) for s in range(3)])
+    return [record(runs, f"entry_{i}", "method_a") for i, runs in enumerate(made)]
+
+
+def test_a_variant_that_no_entry_of_the_profile_has_was_not_run() -> None:
+    """The method ran, so its entries are there, but no number could have decided."""
+    assert word(ordering(*VARIANTS), *of_losses("new", "old")) == "reproduced"
+    (verdict,) = verdicts(ordering(*VARIANTS), *of_losses("new"))
+    assert (verdict.verdict, verdict.reason) == ("not run", "method_a has no score of loss old here")
+
+
+def test_a_variant_that_a_failed_run_may_have_had_is_undecided() -> None:
+    (verdict,) = verdicts(ordering(*VARIANTS), *of_losses("new", status="diverged"))
+    assert verdict.verdict == "undecided"
