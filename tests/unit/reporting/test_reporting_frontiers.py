@@ -112,7 +112,9 @@ def test_a_table_of_claims_that_are_gone_goes(tmp_path: Path, monkeypatch: pytes
     monkeypatch.setattr(judge, "stale_entries", lambda *_: set())
     destination = tmp_path / "tables"
     for known, expected in ((two_claims(), True), ([], False)):
-        monkeypatch.setattr(judge.claims, "read_all", lambda root, entries, known=known: [(PAPER, each) for each in known])
+        monkeypatch.setattr(
+            judge.claims, "read_all", lambda root, entries, known=known: [(PAPER, each) for each in known]
+        )
         judge.build(tmp_path, destination)
         assert (destination / "cpu/frontiers.csv").exists() == expected
         assert (destination / "cpu/scores.csv").exists()
