@@ -160,7 +160,7 @@ def euler_maruyama(denoise: Denoise, x: Tensor, path: Path, times: Tensor, noise
     """The reverse SDE dx = (f x - g^2 score) dt + g dw in the path's time, without noise at the data. N evaluations.
 
     Score SDE, arXiv 2011.13456, equation 6. `times` of shape (N + 1,) fall; a and n are above 0 at all but the last.
-    Where n ends above 0, as VE's does, so do the samples' noises; a step of `first_order` to (1, 0) takes them away.
+    A path whose n ends above 0, as VE's, ends in noisy samples; a step of `first_order` to (1, 0) takes the noise away.
     """
     for t, t_end in pairwise(times):
         a, n = path.at(t)
