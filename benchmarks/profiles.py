@@ -237,6 +237,8 @@ def _check(
             raise input_error(path, f"{field}.needs", need, f"it must be trained, and of family {method.family}")
         if other.task not in known_tasks or known_tasks[other.task].dataset != known_tasks[entry.task].dataset:
             raise input_error(path, f"{field}.needs", need, f"its task must have the data set of {entry.task}")
+        if known_tasks[entry.task].dataset is None and other.task != entry.task:
+            raise input_error(path, f"{field}.needs", need, f"its task must be {entry.task}, which has no data set")
         if entry.steps is not None and method.makes_its_pairs() and other.method != entry.method:
             raise input_error(path, f"{field}.needs", need, f"pairs are made by {entry.method}, not by {other.method}")
         judges = place == 1 and method.learns_from() == "rollouts"

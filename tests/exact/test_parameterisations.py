@@ -1,6 +1,7 @@
 """What outputs mean: against the table of methods in sigma, the losses' identity, and the same model seen two ways."""
 
 import math
+from fractions import Fraction
 
 import pytest
 import torch
@@ -219,6 +220,26 @@ def test_conversions_lead_back(path):
     for back in found:
         torch.testing.assert_close(back, d, rtol=1e-11, atol=1e-11)  # rounding, divided by a down to 1e-2
     torch.testing.assert_close(rows.score_of(d, x_t, a, n), -noise / n[:, None, None], rtol=1e-12, atol=1e-12)
+
+
+@pytest.mark.parametrize("batched", [False, True], ids=["a pair for all", "a pair each"])
+def test_the_noise_near_the_data_has_the_error_of_one_subtraction(batched):
+    """Where n is 1e-6, x and a D agree in six digits; against the same numbers taken as fractions."""
+    x0, eps, rounding = 0.5 * normal(6, 2, seed=15), normal(6, 2, seed=16), torch.finfo(torch.float64).eps
+    for scale in (1.0, math.sqrt(1 - 1e-12), 0.3):
+        a, n = (number(value).expand(6) if batched else number(value) for value in (scale, 1e-6))
+        x_t = paths.mixed(x0, eps, a, n)
+        found = rows.noise_of(x0, x_t, a, n)
+        exact = [
+            float((Fraction(x) - Fraction(scale) * Fraction(d)) / Fraction(1e-6))
+            for x, d in zip(x_t.flatten().tolist(), x0.flatten().tolist(), strict=True)
+        ]
+        # Numbers so near to each other are subtracted exactly, so what is left is one rounding of a D, which is none
+        # where a is 1, and one of the quotient.
+        limit = rounding * (2 * found.abs() + (0.0 if scale == 1.0 else 1.0) * (scale * x0).abs() / 1e-6)
+        assert ((found - torch.tensor(exact, dtype=torch.float64).reshape(6, 2)).abs() <= limit).all()
+        close(found, eps, 1e-9)  # x_t itself is rounded, by 2e-16 at most, over 1e-6
+    assert torch.equal(rows.noise_of(x0, 0.5 * x0, number(0.5), number(1e-6)), torch.zeros_like(x0))
 
 
 def test_labels_count_in_the_units_of_the_network():

@@ -86,6 +86,8 @@ STEPS = {"steps": 10, "validate_every": 5}
         ({"taking": {"method": "ddpm", "needs": None}}, "steps and validate_every are needed, or needs"),
         ({"taking": {"seeds": [1, 2]}}, r"seeds of trained are \[0, 1\]"),
         ({"taking": {"task": "mnist"}}, "its task must have the data set of mnist"),
+        ({"taking": {"task": "ring"}}, "its task must have the data set of ring"),
+        ({"taking": {"task": "grid"}, "trained": {"task": "ring"}}, "its task must be grid, which has no data set"),
         (
             {"taking": {"needs": ["flow"]}, "flow": {**TINY["entries"]["trained"], "method": "nice", "settings": {}}},
             "it must be trained, and of family diffusion",
@@ -107,6 +109,14 @@ STEPS = {"steps": 10, "validate_every": 5}
 def test_needs_that_cannot_be_met_are_refused(root: Path, edits: dict[str, Any], told: str) -> None:
     with pytest.raises(InputError, match=told):
         composed(root, **edits)
+
+
+def test_models_of_a_task_without_a_data_set_may_be_taken_on_it(root: Path) -> None:
+    params = composed(root, trained={"task": "ring"}, taking={"task": "ring"})
+    taking, run = params.evaluations["diffusion"]["tiny_taking"], params.runs["diffusion"]["tiny_trained_s1"]
+    assert (taking.models_of, taking.data, taking.features, taking.extractor) == ("trained", NO_DATA, NO_DATA, NO_DATA)
+    assert (run.data, run.features) == (NO_DATA, NO_DATA)
+    assert (params.datasets, params.extractors) == ([], {})
 
 
 def test_a_method_that_trains_may_take_models_too(root: Path) -> None:

@@ -12,7 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from benchmarks.errors import InputError
-from benchmarks.families.diffusion.problems import ImageGeneration
+from benchmarks.families.diffusion.problems import Problem
 from benchmarks.seeds import derive, torch_generator
 from benchmarks.torch_flags import TorchFlags
 from implementations.diffusion.parts.samplers import Streams
@@ -41,7 +41,7 @@ class Origin:
 def make(
     method: Any,
     settings: Any,
-    task: ImageGeneration,
+    task: Problem,
     weights: dict[str, Any],
     seed: int,
     count: int,

@@ -2,6 +2,7 @@
 
 from dataclasses import asdict, dataclass
 from math import prod
+from typing import Literal
 
 
 @dataclass(frozen=True)
@@ -46,3 +47,40 @@ class ImageGeneration:
         """What of the task decides a number; part of an entry's parameters."""
         told = {field: value for field, value in asdict(self).items() if field != "name"}
         return {field: list(value) if isinstance(value, tuple) else value for field, value in told.items()}
+
+
+@dataclass(frozen=True)
+class MixtureGeneration:
+    """Samples like points of the plane that are drawn from a known mixture of Gaussians, all round and equally wide.
+
+    Its density and its score are known at every level of noise, so that a model is held against the truth itself. Each
+    coordinate has mean 0 and standard deviation 1/2, that of EDM's `sigma_data`.
+    """
+
+    name: str
+    arrangement: Literal["ring", "grid"]  # of the means; those of a ring have equal weights, of a grid 1, 2, 3, ...
+    components: int  # of a grid a square number
+    deviation: float  # of each component along each axis, below 1/2
+    seed: int  # of the points
+    train: int  # points
+    valid: int
+    test: int
+    evaluations: tuple[int, ...]  # as of images
+    dataset: None = None  # nothing is fetched
+
+    @property
+    def shape(self) -> tuple[int, ...]:
+        """Of an example."""
+        return (2,)
+
+    @property
+    def dimensions(self) -> int:
+        return 2
+
+    def settings(self) -> dict[str, object]:
+        """What of the task decides a number; part of an entry's parameters."""
+        told = {field: value for field, value in asdict(self).items() if field not in ("name", "dataset")}
+        return told | {"evaluations": list(self.evaluations)}
+
+
+Problem = ImageGeneration | MixtureGeneration

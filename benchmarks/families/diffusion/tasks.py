@@ -2,7 +2,7 @@
 
 from dataclasses import replace
 
-from benchmarks.families.diffusion.problems import ImageGeneration
+from benchmarks.families.diffusion.problems import ImageGeneration, MixtureGeneration, Problem
 
 # 35 evaluations are EDM's 18 Heun steps (arXiv 2206.00364, table 2); the others are about half of those after them.
 FEW = (5, 9, 17, 35)
@@ -24,7 +24,19 @@ CIFAR10 = ImageGeneration(
     likelihood_images=10_000,
 )
 
-TASKS = (
+RING = MixtureGeneration(
+    name="ring",
+    arrangement="ring",
+    components=8,
+    deviation=0.07,
+    seed=0,
+    train=20_000,
+    valid=5_000,
+    test=2_000,
+    evaluations=FEW,
+)
+
+TASKS: tuple[Problem, ...] = (
     DIGITS,
     replace(DIGITS, name="digits_dense", evaluations=DENSE),
     replace(DIGITS, name="digits_density", dequantised=True, likelihood_images=300),
@@ -37,4 +49,6 @@ TASKS = (
     replace(CIFAR10, name="cifar10_few", evaluations=FEW),
     replace(CIFAR10, name="cifar10_steps", evaluations=STEPS),
     replace(CIFAR10, name="cifar10_density", evaluations=FEW, dequantised=True),
+    RING,
+    replace(RING, name="grid", arrangement="grid", components=9, deviation=0.1),
 )

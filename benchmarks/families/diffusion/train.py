@@ -10,8 +10,9 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor, nn
 
+from benchmarks.families.diffusion.mixtures import points
 from benchmarks.families.diffusion.pairs import Origin, Pairs
-from benchmarks.families.diffusion.problems import ImageGeneration
+from benchmarks.families.diffusion.problems import ImageGeneration, MixtureGeneration, Problem
 from benchmarks.families.diffusion.scale import data
 from benchmarks.seeds import torch_generator
 from benchmarks.torch_flags import TorchFlags
@@ -24,7 +25,7 @@ VALIDATION_EXAMPLES = 3000  # at least; a small split is gone through several ti
 def train(
     method: DiffusionMethod,
     settings: Any,
-    task: ImageGeneration,
+    task: Problem,
     steps: int,
     validate_every: int,
     seed: int,
@@ -37,8 +38,8 @@ def train(
 ) -> tuple[nn.Module, Fitted]:
     """The model with the weights of the lowest validation loss, which is the method's own, and how its training went.
 
-    `images` gives grey levels of shape (n, *task.shape) of the split train or valid. What starts from an `origin` has
-    its weights at first, and learns from its pairs alone.
+    `images` gives grey levels of shape (n, *task.shape) of the split train or valid, for tasks of images. What starts
+    from an `origin` has its weights at first, and learns from its pairs alone.
     Under bfloat16 the matrix products of training, and only those, are taken in that precision.
 
     Raises:
@@ -47,11 +48,13 @@ def train(
     flags.apply()
     device = flags.device
     model = method.build(settings, task.shape, torch_generator(seed, "initial weights")).to(device)
-    if origin is None:
-        learned = _of_images(method, settings, task, model, device, images)
-    else:
+    if origin is not None:
         model.load_state_dict(origin.weights())
         learned = _of_pairs(method, settings, model, device, origin.pairs)
+    elif isinstance(task, MixtureGeneration):
+        learned = _of_points(method, settings, task, model, device)
+    else:
+        learned = _of_images(method, settings, task, model, device, images)
     noise = torch_generator(seed, "training noise", device)
     factor = getattr(method, "learning_rate_factor", None)
 
@@ -105,6 +108,18 @@ def _of_images(
         return found
 
     return _Learned(len(levels["train"]), len(levels["valid"]), loss)
+
+
+def _of_points(method: Any, settings: Any, task: MixtureGeneration, model: nn.Module, device: str) -> _Learned:
+    if getattr(settings, "grey_levels", None) is not None:
+        raise ValueError(f"settings.grey_levels: found {settings.grey_levels}; points have none, so null")
+    splits = {split: points(task, split).float().to(device) for split in ("train", "valid")}
+
+    def loss(split: str, indices: Tensor, noise: torch.Generator) -> Tensor:
+        found: Tensor = method.loss(model, settings, splits[split][indices.to(device)], noise)
+        return found
+
+    return _Learned(task.train, task.valid, loss)
 
 
 def _of_pairs(method: Any, settings: Any, model: nn.Module, device: str, pairs: Callable[[str], Pairs]) -> _Learned:

@@ -191,7 +191,7 @@ class Denoiser(nn.Module):
 
 def noise_of(denoised: Tensor, x_t: Tensor, a: Tensor, n: Tensor) -> Tensor:
     """e = E[eps | x_t] of D; n above 0."""
-    return mixed(x_t, denoised, 1 / n, -a / n)
+    return mixed(x_t, denoised, torch.ones_like(a), -a) / per_example(n, x_t)  # near the data x and a D cancel
 
 
 def denoised_of_noise(noise: Tensor, x_t: Tensor, a: Tensor, n: Tensor) -> Tensor:

@@ -21,7 +21,7 @@ from benchmarks.families.diffusion.measuring import samples as measuring_samples
 from benchmarks.families.diffusion.measuring import trained as measuring_trained
 from benchmarks.families.diffusion.measuring.likelihood import likelihood
 from benchmarks.families.diffusion.measuring.reconstruction import reconstruction
-from benchmarks.families.diffusion.measuring.samples import drawings, judged, pictures
+from benchmarks.families.diffusion.measuring.samples import Judged, drawings, judged, pictures
 from benchmarks.families.diffusion.measuring.trained import Trained, cost_of, drawn
 from benchmarks.families.diffusion.problems import ImageGeneration
 from benchmarks.families.diffusion.scale import data
@@ -31,7 +31,7 @@ from benchmarks.judging.protocols import Measurement
 from benchmarks.metrics.extractors import kept
 from benchmarks.metrics.extractors.small_classifier import ClassifierSettings, SmallClassifier
 from benchmarks.metrics.extractors.small_classifier import extractor as extractor_of
-from benchmarks.metrics.fidelity import quantise, scaled
+from benchmarks.metrics.fidelity import fidelity, quantise, reference, scaled
 from benchmarks.metrics.given import Given, Trainer
 from benchmarks.metrics.measured import Measured
 from benchmarks.records import EntryRecord, Picture, RunRecord, metric
@@ -145,6 +145,18 @@ def given(folder: Path, samples: int = 40, seed: int = 3, trainer: Trainer | Non
 def trained(folder: Path, task: ImageGeneration = TASK, method: Any = METHOD, samples: int = 40) -> Trained:
     model = build(Settings(slope=-0.5), SHAPE, torch.Generator()).eval().requires_grad_(False)
     return Trained(model, method, Settings(), task, given(folder, samples))
+
+
+def judging(model: Trained) -> Judged:
+    """On the model's own task, as `evaluate` has it."""
+    assert isinstance(model.task, ImageGeneration)
+    return judged(model, model.task)
+
+
+def bits(model: Trained) -> list[Measured]:
+    """The likelihood on the model's own task."""
+    assert isinstance(model.task, ImageGeneration)
+    return likelihood(model, model.task)
 
 
 def named(rows: Sequence[Measured], name: str, **variant: Any) -> list[Measured]:
@@ -264,9 +276,18 @@ def test_an_image_is_the_same_in_any_batch(folder: Path, sampler: Any, monkeypat
     whole = drawn(trained(folder), sampler, 3, 11)
     monkeypatch.setattr(measuring_trained, "BATCH", 4)
     parts = drawn(trained(folder), sampler, 3, 11)
-    assert (whole.images == parts.images).all()
+    assert (whole.examples == parts.examples).all()
     assert parts.evaluations == whole.evaluations == 3
-    assert len({image.tobytes() for image in whole.images}) == 11
+    assert len({image.tobytes() for image in whole.examples}) == 11
+
+
+@pytest.mark.parametrize("sampler", [euler, noisy])
+def test_pools_begin_with_noises_of_their_own(folder: Path, sampler: Any) -> None:
+    model = trained(folder)
+    first, other, again = (drawn(model, sampler, 3, 11, pool).examples for pool in (0, 1, 1))
+    assert (first == drawn(model, sampler, 3, 11).examples).all()
+    assert (other == again).all()
+    assert len({image.tobytes() for image in [*first, *other]}) == 22
 
 
 def test_evaluations_of_unequal_batches_are_means_over_images(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -289,14 +310,14 @@ def test_samples_that_are_not_finite_are_told(folder: Path) -> None:
 
 
 def test_every_sampler_is_judged_at_every_number_of_evaluations(folder: Path) -> None:
-    found = judged(trained(folder))
+    found = judging(trained(folder))
     names = {"fid", "kid", "inception_score", "precision", "recall"}
     for sampler in ("euler", "corrected", "noisy"):
         for name in names:
             wanted = [1, 5] if sampler == "corrected" else [2, 5]  # 2 evaluations are not enough for 2 of its steps
             assert [row.variant["nfe"] for row in named(found.rows, name, sampler=sampler)] == wanted
     (row,) = named(found.rows, "fid", sampler="adaptive")
-    assert row.variant == {"sampler": "adaptive", "batch": measuring_samples.BATCH}
+    assert row.variant == {"sampler": "adaptive", "batch": measuring_trained.BATCH}
     (count,) = named(found.rows, "evaluations")
     assert (count.value, count.variant) == (4.0, row.variant)
     # One protocol, or nothing could be compared.
@@ -306,7 +327,7 @@ def test_every_sampler_is_judged_at_every_number_of_evaluations(folder: Path) ->
 
 def test_the_same_samples_have_the_same_numbers(folder: Path) -> None:
     """`adaptive` takes 4 of Euler's steps."""
-    found = judged(trained(folder, replace(TASK, evaluations=(4,))))
+    found = judging(trained(folder, replace(TASK, evaluations=(4,))))
     for name in ("fid", "kid", "inception_score", "precision", "recall", "copies"):
         (one,), (other,) = (named(found.rows, name, sampler=sampler) for sampler in ("euler", "adaptive"))
         assert one.value == other.value
@@ -318,7 +339,7 @@ def test_the_same_samples_have_the_same_numbers(folder: Path) -> None:
 
 
 def test_rows_of_the_last_samples(folder: Path) -> None:
-    found = judged(trained(folder, samples=80))
+    found = judging(trained(folder, samples=80))
     for name in ("nearest_distance_ratio", "copies"):
         assert [row.variant.get("nfe") for row in named(found.rows, name)] == [5, 5, 5, None]
     (fid,) = named(found.rows, "fid", sampler="euler", nfe=5)
@@ -331,34 +352,62 @@ def test_rows_of_the_last_samples(folder: Path) -> None:
     assert [row.variant for row in at_counts] == [
         {"sampler": "euler", "nfe": 5, "images": images} for images in (20, 40, 80)
     ]
-    assert at_counts[-1].value == pytest.approx(fid.value, rel=1e-9)  # the same images in another order
     assert all("images" not in row.variant for row in named(found.rows, "fid"))
     assert len(named(found.rows, "fid_infinity")) == 1
 
 
+def test_fid_at_counts_is_a_mean_over_pools_with_its_interval(folder: Path) -> None:
+    model, extractor = trained(folder, samples=80), kept.read(folder)
+    compared = reference(images()("train"), TASK.reference_name, "train", extractor)
+    pools = [drawn(model, euler, 5, 80, pool).examples for pool in range(measuring_samples.POOLS)]
+    each = [row.value for pool in pools for row in fidelity(pool, compared, extractor, 0) if row.name == "fid"]
+    at_counts = named(found := judging(model).rows, "fid_at_count")
+    (infinity,), (fid,) = named(found, "fid_infinity"), named(found, "fid", sampler="euler", nfe=5)
+    assert [row.measurement["draws"] for row in [*at_counts, infinity]] == [4] * 4
+    for row in [*at_counts, infinity]:
+        assert row.interval is not None
+        assert row.interval[0] < row.value < row.interval[1]
+    # All samples of a pool, in another order: rounding of the square root of a matrix.
+    assert at_counts[-1].value == pytest.approx(np.mean(each), rel=1e-9)
+    assert fid.value == pytest.approx(each[0], rel=1e-9)  # of the first pool alone, and without an interval
+    assert (fid.interval, fid.measurement.get("draws")) == (None, None)
+
+
+def test_pools_that_cost_too_much_are_not_drawn(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(measuring_samples, "MOST_POOLED", 80 * 5)  # as many evaluations as there are
+    (whole,) = named(judging(trained(folder, samples=80)).rows, "fid_at_count", images=80)
+    assert whole.measurement["draws"] == 4
+    monkeypatch.setattr(measuring_samples, "MOST_POOLED", 80 * 5 - 1)
+    found = judging(trained(folder, samples=80)).rows
+    at_counts = [*named(found, "fid_at_count"), *named(found, "fid_infinity")]
+    assert [(row.measurement["draws"], row.interval) for row in at_counts] == [(1, None)] * 4
+    (fid,) = named(found, "fid", sampler="euler", nfe=5)
+    assert at_counts[2].value == pytest.approx(fid.value, rel=1e-9)  # the same images in another order
+
+
 def test_too_few_samples_are_not_taken_apart(folder: Path) -> None:
-    found = judged(trained(folder, samples=20))  # a quarter of them is not above 5 features
+    found = judging(trained(folder, samples=20))  # a quarter of them is not above 5 features
     assert not named(found.rows, "fid_at_count")
     assert not named(found.rows, "fid_infinity")
 
 
 def test_large_sets_are_not_compared_pair_by_pair(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(measuring_samples, "MOST_PAIRED", 59)
-    found = judged(trained(folder))
+    found = judging(trained(folder))
     assert not [row for row in found.rows if row.name in ("kid", "precision", "recall")]
     assert len(named(found.rows, "fid", sampler="euler")) == 2
 
 
 def test_the_reference_may_be_several_splits(folder: Path) -> None:
-    found = judged(trained(folder, replace(TASK, evaluations=(2,), reference=("train", "valid"))))
+    found = judging(trained(folder, replace(TASK, evaluations=(2,), reference=("train", "valid"))))
     assert {row.measurement["reference"] for row in named(found.rows, "fid")} == {"made_up train and valid"}
 
 
 def test_pictures_and_drawings(folder: Path) -> None:
     model = trained(folder)
-    found = judged(model)
+    found = judging(model)
     best = min(found.sampled, key=lambda each: each.fid)
-    shown, along = pictures(model, found)
+    shown, along = pictures(TASK, found)
     assert best.sampler in shown.title
     assert (shown.array == best.images[:100]).all()
     of_it = [each for each in found.sampled if each.sampler == best.sampler]
@@ -382,13 +431,13 @@ def test_bits_of_the_uniform_density(folder: Path) -> None:
 
     method = SimpleNamespace(**vars(METHOD), log_likelihood=log_likelihood)
     dequantised = trained(folder, replace(TASK, dequantised=True), method)
-    test, on_train = likelihood(replace(dequantised, settings=Solved()))
+    test, on_train = bits(replace(dequantised, settings=Solved()))
     assert (test.name, on_train.name) == ("bits_per_dim", "train_bits_per_dim")
     assert test.value == on_train.value == pytest.approx(math.log2(LEVELS), rel=1e-12)
     assert (test.n, test.measurement["split"], on_train.measurement["split"]) == (6, "test", "train")
     assert test.measurement["solver"] == "dopri5 at tolerance 0.001 from time 1e-05, batches of 1000; trace: exact"
     # A task whose levels are not spread has no density, and the other way round no bound.
-    assert likelihood(trained(folder, TASK, method)) == []
+    assert bits(trained(folder, TASK, method)) == []
 
 
 @pytest.mark.parametrize(("most", "batches"), [(300_000, [6]), (64, [4, 2]), (3, [1] * 6)])
@@ -404,7 +453,7 @@ def test_a_likelihoods_batches_fit_memory(
     monkeypatch.setattr(measuring_likelihood, "MOST_VALUES", most)
     method = SimpleNamespace(**vars(METHOD), log_likelihood=log_likelihood)
     dequantised = trained(folder, replace(TASK, dequantised=True), method)
-    test, _ = likelihood(replace(dequantised, settings=Solved(exact_trace_dimensions=15)))
+    test, _ = bits(replace(dequantised, settings=Solved(exact_trace_dimensions=15)))
     assert seen == batches * 2  # of test and of train
     whole = max(1, min(1000, most // 16))
     assert test.variant["batch"] == whole
@@ -413,7 +462,7 @@ def test_a_likelihoods_batches_fit_memory(
 
 def test_of_samples_only_what_is_shown_is_kept(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(measuring_samples, "SHOWN", 7)
-    for each in judged(trained(folder)).sampled:
+    for each in judging(trained(folder)).sampled:
         assert len(each.images) == 7
         assert each.images.base is None  # a view would keep the others too
 
@@ -429,7 +478,7 @@ def test_bits_of_the_bound_and_of_its_parts(folder: Path) -> None:
 
     whole = SimpleNamespace(**vars(METHOD), variational_bound=variational_bound)
     parts = SimpleNamespace(**vars(whole), bound_terms=bound_terms)
-    told = {row.name: row.value for row in likelihood(trained(folder, TASK, parts))}
+    told = {row.name: row.value for row in bits(trained(folder, TASK, parts))}
     assert told == pytest.approx(
         {
             "bound": 3.5,
@@ -441,9 +490,9 @@ def test_bits_of_the_bound_and_of_its_parts(folder: Path) -> None:
         },
         rel=1e-12,
     )
-    assert [row.name for row in likelihood(trained(folder, TASK, whole))] == ["bound", "train_bound"]
-    assert likelihood(trained(folder, replace(TASK, likelihood_images=0), whole)) == []
-    assert likelihood(trained(folder, replace(TASK, dequantised=True), whole)) == []
+    assert [row.name for row in bits(trained(folder, TASK, whole))] == ["bound", "train_bound"]
+    assert bits(trained(folder, replace(TASK, likelihood_images=0), whole)) == []
+    assert bits(trained(folder, replace(TASK, dequantised=True), whole)) == []
 
 
 def test_reconstruction_of_all_test_images_at_the_tasks_steps(folder: Path) -> None:
@@ -537,10 +586,14 @@ def test_grey_levels_that_the_data_has_not_are_refused(folder: Path) -> None:
 
 def test_tasks_fit_their_data_and_state_all_that_decides_a_number() -> None:
     for task in TASKS:
-        found = dataset.find(task.dataset)
-        assert (task.shape, task.levels) == (found.shape, found.levels)
-        assert task.settings().keys() == {name for name in vars(task) if name != "name"}
         assert list(task.evaluations) == sorted(task.evaluations)
+        if isinstance(task, ImageGeneration):
+            found = dataset.find(task.dataset)
+            assert (task.shape, task.levels) == (found.shape, found.levels)
+            assert task.settings().keys() == {name for name in vars(task) if name != "name"}
+        else:  # data of its own law
+            assert task.dataset is None
+            assert task.settings().keys() == {name for name in vars(task) if name not in ("name", "dataset")}
     assert len({task.name for task in TASKS}) == len(TASKS)
 
 

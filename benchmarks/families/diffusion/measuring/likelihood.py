@@ -1,4 +1,4 @@
-"""Bits per dimension: DDPM's bound on grey levels, or the exact likelihood of dequantised ones."""
+"""Bits per dimension: DDPM's bound on grey levels, or the exact likelihood of dequantised ones; nats of known laws."""
 
 import math
 
@@ -6,6 +6,8 @@ import torch
 from torch import Tensor
 
 from benchmarks.families.diffusion.measuring.trained import BATCH, NOISE_SEED, Trained
+from benchmarks.families.diffusion.mixtures import mixture
+from benchmarks.families.diffusion.problems import ImageGeneration, MixtureGeneration
 from benchmarks.metrics.measured import Measured, Value
 from implementations.diffusion.parts.likelihood import trace
 
@@ -13,40 +15,60 @@ MOST_VALUES = 300_000  # of a batch along a flow; images of 3 x 32 x 32 come by 
 SPLITS = {"test": "", "train": "train_"}  # and what their rows begin with
 
 
-def likelihood(trained: Trained) -> list[Measured]:
+def likelihood(trained: Trained, task: ImageGeneration) -> list[Measured]:
     """Of some images of test and of train, where the method offers what the task can be asked for."""
-    offered = "log_likelihood" if trained.task.dequantised else "variational_bound"
-    if not trained.task.likelihood_images or not hasattr(trained.method, offered):
+    offered = "log_likelihood" if task.dequantised else "variational_bound"
+    if not task.likelihood_images or not hasattr(trained.method, offered):
         return []
-    return [
-        each
-        for split in SPLITS
-        for each in (_exact(trained, split) if trained.task.dequantised else _bound(trained, split))
-    ]
+    return [each for split in SPLITS for each in (_exact if task.dequantised else _bound)(trained, task, split)]
 
 
-def _exact(trained: Trained, split: str) -> list[Measured]:
+def above_entropy(trained: Trained, task: MixtureGeneration) -> list[Measured]:
+    """E[log p - log q] at test points, p the law that drew them and q the model's: the divergence KL(p | q), in which
+    the error of the entropy cancels. Of a method with a bound on -log q, that much more.
+    """
+    x = trained.examples("test")
+    truth = float(mixture(task, trained.device).log_prob(x).mean())
+    protocol: dict[str, Value] = {"reference": "the law that drew the points", **_drawn_once("test", len(x))}
+    rows = []
+    if hasattr(trained.method, "log_likelihood"):
+        nats, batch, solver = _along_the_flow(trained, x)
+        told = ("nats_above_entropy", truth - nats, "nats", "lower", len(x), protocol | {"solver": solver})
+        rows.append(trained.row(*told, batch=batch))
+    if hasattr(trained.method, "variational_bound"):
+        noise, bound = trained.generator("bound"), trained.method.variational_bound
+        nats = float(torch.cat([bound(trained.model, trained.settings, part, noise) for part in x.split(BATCH)]).mean())
+        rows.append(trained.row("bound_above_entropy", truth + nats, "nats", "lower", len(x), protocol))
+    return rows
+
+
+def _exact(trained: Trained, task: ImageGeneration, split: str) -> list[Measured]:
     """One draw of the dequantisation an image, so in expectation no less than the bits of its grey levels."""
-    x, noise = trained.images(split, trained.task.likelihood_images), trained.generator("likelihood")
-    settings, d = trained.settings, trained.task.dimensions
-    # An estimated trace keeps all activations of a batch, and the solver chooses its steps for a batch as a whole.
-    batch = max(1, min(BATCH, MOST_VALUES // d))
-    nats = torch.cat([trained.method.log_likelihood(trained.model, settings, part, noise) for part in x.split(batch)])
-    bits = -(float(nats.mean()) / d + math.log(trained.task.bin_width)) / math.log(2)
-    solver = f"dopri5 at tolerance {settings.tolerance:g} from time {settings.first_time:g}, batches of {batch}"
-    taken = f"{solver}; trace: {trace(d, settings.exact_trace_dimensions)}"
-    protocol = _protocol(trained, split, len(x)) | {"dequantisation": trained.task.dequantisation, "solver": taken}
+    x = trained.examples(split, task.likelihood_images)
+    nats, batch, solver = _along_the_flow(trained, x)
+    bits = -(nats / task.dimensions + math.log(task.bin_width)) / math.log(2)
+    protocol = _protocol(split, len(x)) | {"dequantisation": task.dequantisation, "solver": solver}
     return [trained.row(f"{SPLITS[split]}bits_per_dim", bits, "bits/dim", "lower", len(x), protocol, batch=batch)]
 
 
-def _bound(trained: Trained, split: str) -> list[Measured]:
+def _along_the_flow(trained: Trained, x: Tensor) -> tuple[float, int, str]:
+    """The mean log-likelihood of examples (n, *shape) in nats, the batch it was taken by, and how it was solved for."""
+    settings, d, noise = trained.settings, trained.task.dimensions, trained.generator("likelihood")
+    # An estimated trace keeps all activations of a batch, and the solver chooses its steps for a batch as a whole.
+    batch = max(1, min(BATCH, MOST_VALUES // d))
+    nats = torch.cat([trained.method.log_likelihood(trained.model, settings, part, noise) for part in x.split(batch)])
+    solver = f"dopri5 at tolerance {settings.tolerance:g} from time {settings.first_time:g}, batches of {batch}"
+    return float(nats.mean()), batch, f"{solver}; trace: {trace(d, settings.exact_trace_dimensions)}"
+
+
+def _bound(trained: Trained, task: ImageGeneration, split: str) -> list[Measured]:
     """One draw of each x_t; of a method that tells the terms, also L_0, the distortion, and all others, the rate."""
-    x, noise = trained.images(split, trained.task.likelihood_images), trained.generator("bound")
+    x, noise = trained.examples(split, task.likelihood_images), trained.generator("bound")
     parts = x.split(BATCH)
-    protocol = _protocol(trained, split, len(x))
+    protocol = _protocol(split, len(x))
 
     def told(name: str, nats: Tensor) -> Measured:
-        bits = float(nats.mean()) / trained.task.dimensions / math.log(2)
+        bits = float(nats.mean()) / task.dimensions / math.log(2)
         return trained.row(f"{SPLITS[split]}{name}", bits, "bits/dim", "lower", len(x), protocol)
 
     if not hasattr(trained.method, "bound_terms"):
@@ -65,5 +87,9 @@ def _bound(trained: Trained, split: str) -> list[Measured]:
     ]
 
 
-def _protocol(trained: Trained, split: str, images: int) -> dict[str, Value]:
-    return {"split": split, "samples": images, "data_range": "[-1, 1]", "noise_seed": NOISE_SEED, "draws": 1}
+def _protocol(split: str, images: int) -> dict[str, Value]:
+    return {"data_range": "[-1, 1]", **_drawn_once(split, images)}
+
+
+def _drawn_once(split: str, examples: int) -> dict[str, Value]:
+    return {"split": split, "samples": examples, "noise_seed": NOISE_SEED, "draws": 1}

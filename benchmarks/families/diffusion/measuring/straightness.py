@@ -23,7 +23,7 @@ def straightness(trained: Trained) -> list[Measured]:
         bent.append(trained.method.straightness(trained.model, trained.settings, STEPS, Streams(seeds)))
         pairs = trained.method.recorded(trained.model, trained.settings, Streams(seeds))
         costs.append(transport_cost(pairs.x0, pairs.noise))
-    protocol: dict[str, Value] = {"samples": paths, "data_range": "[-1, 1]"}
+    protocol: dict[str, Value] = {"samples": paths, **trained.data_range("[-1, 1]")}
     unit = "square distance"
     return [
         trained.row("straightness", float(torch.cat(bent).mean()), unit, "lower", paths, protocol, steps=STEPS),

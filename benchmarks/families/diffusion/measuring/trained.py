@@ -10,7 +10,8 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from benchmarks.families.diffusion.problems import ImageGeneration
+from benchmarks.families.diffusion.mixtures import points
+from benchmarks.families.diffusion.problems import ImageGeneration, Problem
 from benchmarks.families.diffusion.scale import data
 from benchmarks.metrics.fidelity import quantise
 from benchmarks.metrics.given import Given
@@ -47,7 +48,7 @@ class Trained:
     model: Denoiser
     method: Any  # the module
     settings: Any  # the method's
-    task: ImageGeneration
+    task: Problem
     inputs: Given
 
     @property
@@ -69,8 +70,14 @@ class Trained:
         """A number of this model, with what all numbers of this family state."""
         return Measured(name, value, unit, direction, n, {**protocol, **PROTOCOL}, self.variant(**variant))  # type: ignore[arg-type]
 
-    def images(self, split: str, most: int) -> Tensor:
+    def data_range(self, of_images: str, of_points: str = "as drawn") -> dict[str, Value]:
+        """The scale on which squares are taken, as a measurement states it."""
+        return {"data_range": of_images if isinstance(self.task, ImageGeneration) else of_points}
+
+    def examples(self, split: str, most: int | None = None) -> Tensor:
         """The first of a split, at most so many, as the model sees them: (n, *shape), float64, on the device."""
+        if not isinstance(self.task, ImageGeneration):
+            return points(self.task, split)[:most].to(self.device)
         levels = torch.from_numpy(self.inputs.images(split)[:most]).to(self.device)
         return data(levels, self.task, self.generator(f"dequantisation of {split}"), torch.float64)
 
@@ -79,8 +86,8 @@ class Trained:
 class Drawn:
     """Samples of one sampler with one number of steps."""
 
-    images: NDArray[np.uint8]  # (n, *shape), grey levels
-    evaluations: float  # of the network for each image
+    examples: NDArray[Any]  # (n, *shape); of images uint8 grey levels, of points float64
+    evaluations: float  # of the network for each
 
 
 @contextmanager
@@ -98,22 +105,23 @@ def _evaluations(model: Denoiser) -> Iterator[list[int]]:
         handle.remove()
 
 
-def drawn(trained: Trained, sampler: Sampler, steps: int, images: int) -> Drawn:
-    """Image i begins with a noise of its own, which depends on the run's seed and on i alone.
+def drawn(trained: Trained, sampler: Sampler, steps: int, samples: int, pool: int = 0) -> Drawn:
+    """Sample i begins with a noise of its own, which depends on the run's seed, on i and on the pool alone.
 
-    So all samplers of a run begin with the same noises, and their differences are not those of luck. Raises
-    FloatingPointError on samples that are not finite.
+    So all samplers of a run begin with the same noises, and their differences are not those of luck; pools are
+    unrelated. Raises FloatingPointError on samples that are not finite.
     """
     found, evaluations = [], 0.0
-    for first in range(0, images, BATCH):
-        places = range(first, min(first + BATCH, images))
-        streams = Streams([derive(trained.inputs.seed, f"sample {place}") for place in places])
+    of_pool = f" of pool {pool}" if pool else ""
+    for first in range(0, samples, BATCH):
+        places = range(first, min(first + BATCH, samples))
+        streams = Streams([derive(trained.inputs.seed, f"sample {place}{of_pool}") for place in places])
         with _evaluations(trained.model) as counted:
             x = sampler(trained.model, trained.settings, steps, streams).cpu().numpy()
         if not np.isfinite(x).all():
             raise FloatingPointError(f"samples of {name_of(sampler)} with {steps} steps are not finite")
-        found.append(quantise(x, trained.task.levels))
-        evaluations += counted[0] * len(places) / images
+        found.append(quantise(x, trained.task.levels) if isinstance(trained.task, ImageGeneration) else x)
+        evaluations += counted[0] * len(places) / samples
     return Drawn(np.concatenate(found), round(evaluations, 6))
 
 
@@ -139,6 +147,31 @@ class Cost:
 
 
 def cost_of(trained: Trained, sampler: Sampler) -> Cost:
-    """Tried out on one image, with 2 and 3 steps."""
+    """Tried out on one sample, with 2 and 3 steps."""
     two, three = (drawn(trained, sampler, steps, 1).evaluations for steps in (2, 3))
     return Cost(three - two, two - 2 * (three - two))
+
+
+def variants(trained: Trained, sampler: Sampler) -> list[tuple[int, dict[str, Value]]]:
+    """Steps that a sampler is asked for, with the name of the row that they make, by evaluations."""
+    name, cost = name_of(sampler), cost_of(trained, sampler)
+    if cost.adaptive:
+        # Its steps depend on the whole batch, so the batch is part of the name.
+        tolerance = {"tolerance": trained.settings.tolerance} if hasattr(trained.settings, "tolerance") else {}
+        return [(max(trained.task.evaluations), trained.variant(sampler=name, batch=BATCH, **tolerance))]
+    found: dict[int, tuple[int, dict[str, Value]]] = {}
+    for steps in sorted({cost.steps(evaluations) for evaluations in trained.task.evaluations}):
+        if steps >= 1:
+            # Of steps that coincide a grid may keep one, so that evaluations are counted, on one sample.
+            nfe = int(drawn(trained, sampler, steps, 1).evaluations)
+            found[nfe] = (steps, trained.variant(sampler=name, nfe=nfe))
+    return list(found.values())
+
+
+def counted_evaluations(found: Drawn, variant: dict[str, Value]) -> list[Measured]:
+    """Of an adaptive sampler: its number is a result, and not the same for every seed. None where it is in the name."""
+    if "nfe" in variant:
+        return []
+    count = len(found.examples)
+    protocol: dict[str, Value] = {"samples": count, **PROTOCOL}
+    return [Measured("evaluations", found.evaluations, "evaluations", "lower", count, protocol, variant)]
