@@ -162,9 +162,11 @@ def test_autocast_rounds_neither_images_nor_positions():
 
 @pytest.mark.parametrize("shape", [(4, 1, 1), (4, 3, 2, 2), (4, 3, 5), (4, 1, 4, 4)])
 def test_small_images_are_changed_too(shape):
-    found, _ = augmented(drawn(*shape), 1.0, generator(11))
+    x = drawn(*shape)
+    found, _ = augmented(x, 1.0, generator(11))
     assert found.shape == shape
     assert torch.isfinite(found).all()
+    assert not torch.equal(found, x)
 
 
 def test_an_image_comes_out_alike_whatever_else_is_in_its_batch():

@@ -1,1 +1,1 @@
-"""Diffusion models and flow matching: trained on images, judged by their samples at several numbers of evaluations."""
+"""Diffusion models and flow matching: of images, and of points whose law is known."""

@@ -54,7 +54,8 @@ class MixtureGeneration:
     """Samples like points of the plane that are drawn from a known mixture of Gaussians, all round and equally wide.
 
     Its density and its score are known at every level of noise, so that a model is held against the truth itself. Each
-    coordinate has mean 0 and standard deviation 1/2, that of EDM's `sigma_data`.
+    coordinate has mean 0 and standard deviation 1/2, which is EDM's `sigma_data`. Points may lie beyond 1, so that a
+    `denoised_limit` should be null.
     """
 
     name: str

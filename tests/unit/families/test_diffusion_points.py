@@ -437,9 +437,15 @@ class Nowhere:
         raise AssertionError
 
 
-def learned(method: Any = METHOD, steps: int = 20, task: MixtureGeneration = RING, seed: int = 0) -> tuple[Any, Any]:
-    flags = TorchFlags(**FLAGS)
-    return train(method, Settings(), task, steps, 5, seed, flags, nothing, Nowhere(), lambda *_: None, bool)
+def learned(
+    method: Any = METHOD,
+    steps: int = 20,
+    task: MixtureGeneration = RING,
+    seed: int = 0,
+    settings: Settings | None = None,
+) -> tuple[Any, Any]:
+    flags, settings = TorchFlags(**FLAGS), settings or Settings()
+    return train(method, settings, task, steps, 5, seed, flags, nothing, Nowhere(), lambda *_: None, bool)
 
 
 def test_training_lowers_the_loss_and_repeats() -> None:
@@ -581,6 +587,8 @@ def test_grey_levels_are_refused_and_none_are_not() -> None:
     told = r"^settings\.grey_levels: found 256; the points of task made_up have none, so null$"
     with pytest.raises(InputError, match=told):
         evaluate(METHOD, Grey(), SMALL, given(Trainer(METHOD, Grey())))
+    with pytest.raises(ValueError, match=r"settings\.grey_levels: found 256; points have none, so null"):
+        learned(settings=Grey())
     without = Grey(grey_levels=None)
     assert evaluate(METHOD, without, SMALL, given(Trainer(METHOD, without))).rows
 
@@ -593,7 +601,7 @@ def test_of_an_evaluation_the_picture_is_two_squares() -> None:
 
 def test_the_picture_has_points_where_they_are_and_shows_the_best() -> None:
     def at(x: float, y: float, distance: float, count: int = 40) -> Sampled:
-        return Sampled(f"at {distance}", np.tile([[x, y]], (count, 1)), 3.0, distance, 0.0)
+        return Sampled(f"at {distance}", np.tile([[x, y]], (count, 1)), 3.0, distance, (3.0, 0.0))
 
     def cell(x: float, y: float) -> tuple[int, int]:
         """Row from the top and column."""

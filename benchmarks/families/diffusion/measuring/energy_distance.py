@@ -14,8 +14,8 @@ DIRECT = "donot_use_mm_for_euclid_dist"  # products, which torch takes for many 
 def energy_distance(x: Tensor, law: GaussianMixture, deviation: float) -> float:
     """2 E|X - Y| - E|X - X'| - E|Y - Y'| with X one of the points (n, 2), Y of the law; 0 only where the laws agree.
 
-    Without bias, so at times below 0 (Szekely, Rizzo 2013, doi 10.1016/j.jspi.2013.03.018, on the square that they call
-    so). All components of the law are N(mean, deviation^2 I). Raises ValueError on fewer than two points.
+    Without bias, so at times below 0 (Szekely, Rizzo 2013, doi 10.1016/j.jspi.2013.03.018, who give the
+    square this name). All components of the law are N(mean, deviation^2 I). Raises ValueError on fewer than two points.
     """
     if len(x) < 2:
         raise ValueError(f"samples: found {len(x)}; pairs need at least 2")

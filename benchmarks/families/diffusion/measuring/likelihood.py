@@ -1,4 +1,4 @@
-"""Bits per dimension: DDPM's bound on grey levels, or the exact likelihood of dequantised ones; nats of known laws."""
+"""Bits per dimension, by DDPM's bound on grey levels or exactly of dequantised ones; nats above a known entropy."""
 
 import math
 
@@ -25,7 +25,8 @@ def likelihood(trained: Trained, task: ImageGeneration) -> list[Measured]:
 
 def above_entropy(trained: Trained, task: MixtureGeneration) -> list[Measured]:
     """E[log p - log q] at test points, p the law that drew them and q the model's: the divergence KL(p | q), in which
-    the error of the entropy cancels. Of a method with a bound on -log q, that much more.
+    the error of the entropy cancels. Of a method with a bound on -log q, the bound takes its place, and the
+    number is larger by its gap.
     """
     x = trained.examples("test")
     truth = float(mixture(task, trained.device).log_prob(x).mean())

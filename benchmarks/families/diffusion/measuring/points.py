@@ -106,7 +106,8 @@ def judged(trained: Trained, task: MixtureGeneration) -> Judged:
 
 def score_errors(trained: Trained, task: MixtureGeneration) -> list[Measured]:
     """E (e - e*)^2, a mean over the dimensions, at several levels of noise: of the noises that the learned and the true
-    denoiser imply, so sigma^2 times the square error of the score; at test points and noises that are the same for all.
+    denoiser imply, so sigma^2 times the square error of the score of x + sigma noise. Points and noises are the same
+    for every model.
     """
     x0, true = trained.examples("test"), MixtureDenoiser(mixture(task, trained.device))
     noise = torch.randn(x0.shape, dtype=x0.dtype, generator=trained.generator("score"), device=trained.device)
