@@ -1,7 +1,7 @@
 """The family of diffusion models, on made-up images and methods whose answers are known."""
 
 import math
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from dataclasses import dataclass, replace
 from pathlib import Path
 from types import SimpleNamespace
@@ -11,7 +11,7 @@ import numpy as np
 import pytest
 import torch
 from numpy.typing import NDArray
-from torch import Tensor, nn
+from torch import Tensor
 
 from benchmarks.data.parts import dataset
 from benchmarks.errors import InputError
@@ -37,65 +37,29 @@ from benchmarks.metrics.measured import Measured
 from benchmarks.records import EntryRecord, Picture, RunRecord, metric
 from benchmarks.stages import extractors
 from benchmarks.torch_flags import TorchFlags
-from implementations.diffusion.parts.backbones import Backbone, starting_noise
-from implementations.diffusion.parts.grids import falling_times, uniform_time
-from implementations.diffusion.parts.parameterisations import Denoiser, velocity
-from implementations.diffusion.parts.paths import linear
-from implementations.diffusion.parts.samplers import Streams, first_order, heun
+from implementations.diffusion.parts.backbones import starting_noise
+from implementations.diffusion.parts.grids import falling_times
+from implementations.diffusion.parts.parameterisations import Denoiser
+from implementations.diffusion.parts.samplers import Streams
+from tests.unit.families.nowhere import Nowhere
+from tests.unit.families.small_diffusion import (
+    SMALL_METHOD,
+    Settings,
+    Solved,
+    adaptive,
+    build,
+    corrected,
+    euler,
+    loss,
+    named,
+)
 
 FLAGS = {"device": "cpu", "threads": 1, "precision": "float32", "deterministic": True}
 SHAPE, LEVELS = (4, 4), 17
 TASK = ImageGeneration("made_up", "made_up", SHAPE, LEVELS, "made_up", (2, 5), likelihood_images=6)
 CLASSIFIER = ClassifierSettings(levels=LEVELS, shape=SHAPE, features=5, epochs=1)
 
-# A method like those of the family, but small
-
-
-@dataclass(frozen=True)
-class Settings:
-    slope: float = 0.0  # what the model begins with
-    batch: int = 20
-    gradient_clip: float | None = None
-    ema_half_life: int | None = None
-
-
-@dataclass(frozen=True)
-class Solved(Settings):
-    """With what a likelihood along a flow is taken by."""
-
-    tolerance: float = 1e-3
-    first_time: float = 1e-5
-    exact_trace_dimensions: int = 64
-
-
-class Scale(nn.Module):
-    """F = w x with one number w."""
-
-    def __init__(self, slope: float):
-        super().__init__()
-        self.slope = nn.Parameter(torch.tensor(slope))
-
-    def forward(self, x: Tensor, label: Tensor, **_: Any) -> Tensor:
-        return self.slope * x
-
-
-def build(settings: Settings, shape: tuple[int, ...], generator: torch.Generator) -> Denoiser:
-    return Denoiser(Backbone(Scale(settings.slope), shape), velocity())
-
-
-def loss(model: Denoiser, settings: Settings, x: Tensor, generator: torch.Generator) -> Tensor:
-    eps, t = torch.randn(x.shape, generator=generator), torch.rand(len(x), generator=generator, dtype=torch.float64)
-    a, n = linear().at(t)
-    x_t = (a[:, None, None] * x + n[:, None, None] * eps).float()
-    return (model.output(x_t, a, n) - (eps - x)).square().mean()
-
-
-def euler(model: Denoiser, settings: Settings, steps: int, streams: Streams) -> Tensor:
-    return first_order(model, starting_noise(model, streams), uniform_time(linear(), steps))
-
-
-def corrected(model: Denoiser, settings: Settings, steps: int, streams: Streams) -> Tensor:
-    return heun(model, starting_noise(model, streams), uniform_time(linear(), steps))
+# The small method, with noise on the way as well
 
 
 def noisy(model: Denoiser, settings: Settings, steps: int, streams: Streams) -> Tensor:
@@ -105,17 +69,7 @@ def noisy(model: Denoiser, settings: Settings, steps: int, streams: Streams) -> 
     return x
 
 
-def adaptive(model: Denoiser, settings: Settings, steps: int, streams: Streams) -> Tensor:
-    return euler(model, settings, 4, streams)
-
-
-METHOD: Any = SimpleNamespace(
-    Settings=Settings,
-    SAMPLERS=(euler, corrected, noisy, adaptive),
-    build=build,
-    loss=loss,
-    optimiser=lambda model, settings: torch.optim.SGD(model.parameters(), lr=0.05),
-)
+METHOD: Any = SimpleNamespace(**{**vars(SMALL_METHOD), "SAMPLERS": (euler, corrected, noisy, adaptive)})
 
 
 def images(task: ImageGeneration = TASK, train_images: int = 60) -> Callable[[str], NDArray[np.uint8]]:
@@ -159,10 +113,6 @@ def bits(model: Trained) -> list[Measured]:
     return likelihood(model, model.task)
 
 
-def named(rows: Sequence[Measured], name: str, **variant: Any) -> list[Measured]:
-    return [row for row in rows if row.name == name and variant.items() <= row.variant.items()]
-
-
 # The scale
 
 
@@ -197,19 +147,6 @@ def test_nothing_is_drawn_where_levels_stay_levels() -> None:
 
 
 # Training
-
-
-class Nowhere:
-    """A checkpoint for runs that are never interrupted."""
-
-    def load(self) -> None:
-        return None
-
-    def due(self, step: int) -> bool:
-        return False
-
-    def save(self, state: dict[str, Any]) -> None:
-        raise AssertionError
 
 
 def learned(method: Any = METHOD, steps: int = 20, task: ImageGeneration = TASK, seed: int = 0) -> tuple[Any, Any]:

@@ -12,7 +12,7 @@ import pytest
 import torch
 from numpy.typing import NDArray
 from scipy import stats
-from torch import Tensor, nn
+from torch import Tensor
 
 from benchmarks.errors import InputError
 from benchmarks.families.diffusion.evaluate import evaluate
@@ -37,17 +37,27 @@ from benchmarks.families.diffusion.tasks import TASKS
 from benchmarks.families.diffusion.train import train
 from benchmarks.judging.protocols import Measurement
 from benchmarks.metrics.given import Given, Trainer
-from benchmarks.metrics.measured import Measured
 from benchmarks.records import EntryRecord, Picture, RunRecord, metric
 from benchmarks.seeds import derive
 from benchmarks.torch_flags import TorchFlags
-from implementations.common.denoisers import MixtureDenoiser
+from implementations.common.denoisers import GaussianDenoiser, MixtureDenoiser
 from implementations.common.oracles import GaussianMixture
-from implementations.diffusion.parts.backbones import Backbone, starting_noise
 from implementations.diffusion.parts.grids import uniform_time
-from implementations.diffusion.parts.parameterisations import Denoiser, velocity
-from implementations.diffusion.parts.paths import diffuse, linear
+from implementations.diffusion.parts.parameterisations import Denoiser
+from implementations.diffusion.parts.paths import linear, linear_betas
 from implementations.diffusion.parts.samplers import Streams, first_order, heun
+from tests.unit.families.nowhere import Nowhere
+from tests.unit.families.small_diffusion import (
+    SMALL_METHOD as METHOD,
+)
+from tests.unit.families.small_diffusion import (
+    Settings,
+    Solved,
+    build,
+    euler,
+    loss,
+    named,
+)
 
 FLAGS = {"device": "cpu", "threads": 1, "precision": "float32", "deterministic": True}
 RING, GRID = (task for task in TASKS if isinstance(task, MixtureGeneration))
@@ -55,66 +65,6 @@ SMALL = replace(GRID, name="made_up", train=60, valid=15, test=12, evaluations=(
 ROUNDING = 1e-12  # float64, a few operations on values of about 1, and sums of a few thousand of them
 
 every_task = pytest.mark.parametrize("task", [RING, GRID], ids=lambda task: task.name)
-
-# A method like those of the family, but small
-
-
-@dataclass(frozen=True)
-class Settings:
-    slope: float = 0.0  # what the model begins with
-    batch: int = 20
-    gradient_clip: float | None = None
-    ema_half_life: int | None = None
-
-
-@dataclass(frozen=True)
-class Solved(Settings):
-    """With what a likelihood along a flow is taken by."""
-
-    tolerance: float = 1e-3
-    first_time: float = 1e-5
-    exact_trace_dimensions: int = 64
-
-
-class Scale(nn.Module):
-    """F = w x with one number w."""
-
-    def __init__(self, slope: float):
-        super().__init__()
-        self.slope = nn.Parameter(torch.tensor(slope))
-
-    def forward(self, x: Tensor, label: Tensor, **_: Any) -> Tensor:
-        return self.slope * x
-
-
-def build(settings: Settings, shape: tuple[int, ...], generator: torch.Generator) -> Denoiser:
-    return Denoiser(Backbone(Scale(settings.slope), shape), velocity())
-
-
-def loss(model: Denoiser, settings: Settings, x: Tensor, generator: torch.Generator) -> Tensor:
-    eps, t = torch.randn(x.shape, generator=generator), torch.rand(len(x), generator=generator, dtype=torch.float64)
-    return (model.output(diffuse(linear(), x, eps, t), *linear().at(t)) - (eps - x)).square().mean()
-
-
-def euler(model: Denoiser, settings: Settings, steps: int, streams: Streams) -> Tensor:
-    return first_order(model, starting_noise(model, streams), uniform_time(linear(), steps))
-
-
-def corrected(model: Denoiser, settings: Settings, steps: int, streams: Streams) -> Tensor:
-    return heun(model, starting_noise(model, streams), uniform_time(linear(), steps))
-
-
-def adaptive(model: Denoiser, settings: Settings, steps: int, streams: Streams) -> Tensor:
-    return euler(model, settings, 4, streams)
-
-
-METHOD: Any = SimpleNamespace(
-    Settings=Settings,
-    SAMPLERS=(euler, corrected, adaptive),
-    build=build,
-    loss=loss,
-    optimiser=lambda model, settings: torch.optim.SGD(model.parameters(), lr=0.05),
-)
 
 
 def nothing(*_: Any) -> Any:
@@ -134,10 +84,6 @@ def given(trainer: Trainer | None = None, seed: int = 3, samples: int = 40) -> G
 def trained(task: MixtureGeneration = SMALL, method: Any = METHOD, model: Any = None, settings: Any = None) -> Trained:
     own = build(Settings(slope=0.5), task.shape, torch.Generator()).eval().requires_grad_(False)
     return Trained(model or own, method, settings or Settings(), task, given())
-
-
-def named(rows: Sequence[Measured], name: str, **variant: Any) -> list[Measured]:
-    return [row for row in rows if row.name == name and variant.items() <= row.variant.items()]
 
 
 def generator(seed: int = 0) -> torch.Generator:
@@ -424,19 +370,6 @@ def test_a_method_with_neither_has_no_such_rows_and_one_with_both_has_two() -> N
 # Training
 
 
-class Nowhere:
-    """A checkpoint for runs that are never interrupted."""
-
-    def load(self) -> None:
-        return None
-
-    def due(self, step: int) -> bool:
-        return False
-
-    def save(self, state: dict[str, Any]) -> None:
-        raise AssertionError
-
-
 def learned(
     method: Any = METHOD,
     steps: int = 20,
@@ -617,3 +550,35 @@ def test_the_picture_has_points_where_they_are_and_shows_the_best() -> None:
     heaviest = law.means[law.weights.argmax()].tolist()
     brightest = np.unravel_index(density.argmax(), density.shape)
     assert max(abs(int(one) - other) for one, other in zip(brightest, cell(*heaviest), strict=True)) <= 1
+
+
+# What the page of both tasks says without a run
+
+
+def test_the_page_has_the_numbers_of_the_round_gaussian() -> None:
+    """docs/ring_and_grid.md: two digits of the score's error at the test points, of the distance in closed form."""
+    told = {"ring": ([0.07, 0.32, 0.50, 0.31, 0.03], 0.024), "grid": ([0.04, 0.17, 0.34, 0.20, 0.03], 0.014)}
+    whole = GaussianDenoiser(torch.zeros(2, dtype=torch.float64), 0.5 * torch.eye(2, dtype=torch.float64))
+    for task in (RING, GRID):
+        errors, far = told[task.name]
+        rows = score_errors(trained(task, model=whole), task)
+        assert [round(row.value, 2) for row in rows] == pytest.approx([*errors, 0.0, 0.0, 0.0], abs=1e-9)
+        law, means = mixture(task), torch.zeros(1, 2, dtype=torch.float64)
+        both, alone = math.hypot(0.5, task.deviation), math.sqrt(2)
+        across = float(law.weights @ stats_distances(law.means, means, both))
+        own = float(law.weights @ stats_distances(law.means, law.means, alone * task.deviation) @ law.weights)
+        assert round(2 * across - float(stats_distances(means, means, alone * 0.5)) - own, 3) == far
+
+
+def stats_distances(x: Tensor, y: Tensor, deviation: float) -> Tensor:
+    """Rice's means by scipy, (n, m)."""
+    return torch.from_numpy(stats.rice.mean(torch.cdist(x, y).numpy() / deviation, scale=deviation)).squeeze(1)
+
+
+def test_the_page_has_the_scatter_of_the_laws_own_points_and_the_levels_of_ddpm() -> None:
+    for task in (RING, GRID):
+        law = mixture(task)
+        drawn = [energy_distance(law.sample(2000, generator(seed)), law, task.deviation) for seed in range(20)]
+        assert 1e-4 < float(np.std(drawn)) < 4e-4  # 20 draws tell a deviation to a third
+    kept = torch.cumprod(1 - linear_betas(), 0)
+    assert int((((1 - kept) / kept).sqrt() < 0.1).sum()) == 27

@@ -19,6 +19,7 @@ from benchmarks.judging.protocols import Measurement
 from benchmarks.metrics.measured import Evaluated, Inputs
 from benchmarks.torch_flags import TorchFlags
 from implementations.flows import cnf, glow, mixture_of_factor_analysers, nice, planar, realnvp
+from tests.unit.families.nowhere import Nowhere
 
 FLAGS = {"device": "cpu", "threads": 1, "precision": "float32", "deterministic": True}
 IMAGES = ImageDensity("made_up", "made_up", (4, 4), 17)
@@ -48,19 +49,6 @@ CASES: dict[str, tuple[ModuleType, Any, Problem]] = {
     "energy, planar": (planar, PLANAR, ENERGY),
     "autoencoder": (planar, PLANAR, BINARY),
 }
-
-
-class Nowhere:
-    """A checkpoint for runs that are never interrupted."""
-
-    def load(self) -> None:
-        return None
-
-    def due(self, step: int) -> bool:
-        return False
-
-    def save(self, state: dict[str, Any]) -> None:
-        raise AssertionError
 
 
 def images(task: Problem) -> Callable[[str], np.ndarray]:
