@@ -5,24 +5,12 @@ from pathlib import Path
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
 from markupsafe import Markup
 
-from benchmarks.reporting.evidence import Evidence
-from benchmarks.reporting.figures import Figure
-from benchmarks.reporting.table import Table
+from benchmarks.reporting.content import Content
 
 TEMPLATES = Path(__file__).parent / "templates"
 
 
-def page(
-    title: str,
-    introduction: list[str],
-    warnings: list[str],
-    verdicts: Table,
-    leaderboards: list[Table],
-    figures: list[Figure],
-    passages: list[Table],
-    tables: list[Table],
-    evidence: list[Evidence],
-) -> str:
+def page(content: Content) -> str:
     """The whole page; every text is escaped by the templates."""
     environment = Environment(
         loader=FileSystemLoader(TEMPLATES),
@@ -32,16 +20,11 @@ def page(
         undefined=StrictUndefined,
         keep_trailing_newline=True,
     )
-    verdict = [column.name for column in verdicts.columns].index("verdict")
+    verdict = [column.name for column in content.verdicts.columns].index("verdict")
+    figures = [*content.judged_figures, *content.entry_figures]
     return environment.get_template("page.html").render(
-        title=title,
-        introduction=introduction,
-        warnings=warnings,
-        verdicts=verdicts,
-        kinds=sorted({row[verdict].text for row in verdicts.rows}),
-        leaderboards=leaderboards,
+        content=content,
+        kinds=sorted({row[verdict].text for row in content.verdicts.rows}),
         drawings=[(figure, Markup(figure.inline())) for figure in figures],
-        passages=passages,
-        tables=tables,
-        evidence=evidence,
+        tables=[content.scores, content.runs, content.receipts],
     )

@@ -19,12 +19,14 @@ from benchmarks.reporting import (
     html,
     latex,
     markdown,
+    markdown_pages,
     passages,
     pictures,
     read,
     tables,
     verdicts,
 )
+from benchmarks.reporting.content import Content
 from benchmarks.reporting.figures import Figure
 from benchmarks.reporting.read import Results
 from benchmarks.reporting.table import Cell, Column, Table
@@ -94,24 +96,36 @@ def _remove_others(destination: Path, kept: set[str], apart: Path) -> None:
 
 def report(results: Results) -> dict[str, bytes]:
     """Every file of a profile's report by its path below the profile's folder."""
-    drawn = _figures(results)
+    content = _content(results)
     texts = {
-        "index.html": _html(results, drawn),
-        "README.md": _markdown(results, drawn),
+        "index.html": html.page(content),
+        **markdown_pages.pages(content),
         "tables/verdicts.tex": "\n".join(latex.table(table) for table in verdicts.verdicts_for_paper(results)),
         "tables/leaderboard.tex": latex.table(boards.leaderboard_for_paper(results)),
-        "tables/scores.tex": latex.table(tables.scores(results)),
+        "tables/scores.tex": latex.table(content.scores),
     }
     files = {path: text.encode() for path, text in texts.items()}
-    for figure in drawn:
+    for figure in (*content.judged_figures, *content.entry_figures):
         files |= {f"figures/{figure.name}.png": figure.png, f"figures/{figure.name}.svg": figure.svg}
     return files
 
 
-def _figures(results: Results) -> list[Figure]:
+def _content(results: Results) -> Content:
     of_records = _of_every_record(results.records)
-    by_kind = [figure for kind in zip(*of_records, strict=True) for figures in kind for figure in figures]
-    return [*frontiers.frontiers(results), *curves.judged_trends(results), *by_kind]
+    return Content(
+        title=f"Profile {results.profile}",
+        introduction=introduction(results),
+        warnings=[WARNINGS[tier] for tier in results.tiers if tier in WARNINGS],
+        verdicts=verdicts.verdicts(results),
+        leaderboards=boards.leaderboards(results),
+        judged_figures=[*frontiers.frontiers(results), *curves.judged_trends(results)],
+        entry_figures=[figure for kind in zip(*of_records, strict=True) for figures in kind for figure in figures],
+        passages=passages.passages(results),
+        scores=tables.scores(results),
+        runs=evidence.runs(results),
+        receipts=evidence.receipts(results),
+        evidence=evidence.evidence(results),
+    )
 
 
 def _of_every_record(records: Sequence[EntryRecord]) -> list[list[list[Figure]]]:
@@ -127,20 +141,6 @@ def _of_every_record(records: Sequence[EntryRecord]) -> list[list[list[Figure]]]
 def _of_record(record: EntryRecord) -> list[list[Figure]]:
     kinds = (curves.learning_curves, curves.noted_curves, curves.cost_curves, pictures.pictures, drawings.drawings)
     return [draw(record) for draw in kinds]
-
-
-def _html(results: Results, drawn: list[Figure]) -> str:
-    return html.page(
-        title=f"Profile {results.profile}",
-        introduction=[introduction(results)],
-        warnings=_warnings(results),
-        verdicts=verdicts.verdicts(results),
-        leaderboards=boards.leaderboards(results),
-        figures=drawn,
-        passages=passages.passages(results),
-        tables=[tables.scores(results), evidence.runs(results), evidence.receipts(results)],
-        evidence=evidence.evidence(results),
-    )
 
 
 def introduction(results: Results) -> str:
@@ -159,43 +159,11 @@ def introduction(results: Results) -> str:
     return " ".join(parts)
 
 
-def _warnings(results: Results) -> list[str]:
-    return [WARNINGS[tier] for tier in results.tiers if tier in WARNINGS]
-
-
 def verdict_counts(results: Results) -> str:
     """`3 reproduced, 1 undecided`, most frequent first; which field is not comparable does not matter here."""
     counts = Counter(row.verdict.partition(":")[0] for row in results.verdicts)
     ordered = sorted(counts.items(), key=lambda pair: (-pair[1], pair[0]))
     return ", ".join(f"{count} {verdict}" for verdict, count in ordered) or "no verdicts"
-
-
-def _markdown(results: Results, drawn: list[Figure]) -> str:
-    parts = [
-        f"# Profile {results.profile}\n",
-        f"{markdown.escape(introduction(results))}\n",
-        *(f"> **{warning}**\n" for warning in _warnings(results)),
-        "The same with sorting, in one file: [index.html](index.html). For a paper: "
-        "[verdicts](tables/verdicts.tex), [leaderboards](tables/leaderboard.tex), [scores](tables/scores.tex).\n",
-        markdown.section(verdicts.verdicts(results)),
-    ]
-    if ranked := boards.leaderboards(results):
-        parts += ["## Leaderboards\n", "A rank such as 1–3 says that the seeds leave these places open.\n"]
-        parts += [markdown.section(board, level=3) for board in ranked]
-    if drawn:
-        parts.append("## Figures\n")
-        parts += [f"![{markdown.escape(figure.alt)}](figures/{figure.name}.png)\n" for figure in drawn]
-    if written := passages.passages(results):
-        parts.append("## Texts side by side\n")
-        parts += [markdown.section(passages.shortened(table), level=3) for table in written]
-    long = (tables.scores(results), evidence.runs(results), evidence.receipts(results))
-    parts += [*map(markdown.section, long), "## Evidence\n"]
-    for entry in evidence.evidence(results):
-        parts.append(f'<a id="{entry.name}"></a>\n')
-        links = [f"[record]({entry.record})", *([f"[receipt]({entry.receipt})"] if entry.receipt else [])]
-        facts = "; ".join(f"{name.text} {value.text}" for name, value in entry.facts.rows)
-        parts.append(f"**{markdown.escape(entry.entry)}** ({', '.join(links)}): {markdown.escape(facts)}\n")
-    return "\n".join(parts)
 
 
 def front_door(everything: list[Results]) -> str:

@@ -1,8 +1,8 @@
 """The one table model; renderers only render."""
 
 import re
-from collections.abc import Iterable
-from dataclasses import dataclass
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, replace
 from typing import Literal
 
 Tone = Literal["", "good", "bad", "open", "mark"]
@@ -50,14 +50,33 @@ class Table:
 
     def without_empty(self, *names: str) -> "Table":
         """The table without those of the named columns in which nothing stands."""
-        kept = [
-            place
-            for place, column in enumerate(self.columns)
-            if column.name not in names or any(row[place].text for row in self.rows)
-        ]
+        filled = {c.name for place, c in enumerate(self.columns) if any(row[place].text for row in self.rows)}
+        return self.without(*(name for name in names if name not in filled))
+
+    def without(self, *names: str) -> "Table":
+        """The table without the named columns."""
+        kept = [place for place, column in enumerate(self.columns) if column.name not in names]
         columns = tuple(self.columns[place] for place in kept)
-        rows = tuple(tuple(row[place] for place in kept) for row in self.rows)
-        return Table(self.title, self.caption, columns, rows, self.name)
+        return replace(self, columns=columns, rows=tuple(tuple(row[place] for place in kept) for row in self.rows))
+
+    def by_first_column(self) -> dict[str, "Table"]:
+        """A table for each text of the first column, without that column."""
+        rows: dict[str, list[tuple[Cell, ...]]] = {}
+        for row in self.rows:
+            rows.setdefault(row[0].text, []).append(row[1:])
+        return {text: replace(self, columns=self.columns[1:], rows=tuple(found)) for text, found in rows.items()}
+
+    def with_links(self, homes: Mapping[str, str]) -> "Table":
+        """The table for a report of several pages; `homes` says which page a place is in, a place without one has no
+        link."""
+        rows = tuple(tuple(replace(cell, link=_moved(cell.link, homes)) for cell in row) for row in self.rows)
+        return replace(self, rows=rows)
+
+
+def _moved(link: str, homes: Mapping[str, str]) -> str:
+    if not link.startswith("#"):
+        return link
+    return f"{homes[link[1:]]}{link}" if link[1:] in homes else ""
 
 
 def anchors(titles: Iterable[str], prefix: str) -> list[str]:

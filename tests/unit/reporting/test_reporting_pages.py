@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from benchmarks.errors import InputError
-from benchmarks.reporting import figures, pages, read, verdicts
+from benchmarks.reporting import figures, markdown_pages, pages, read, verdicts
 
 VOID = {"meta", "link", "br", "hr", "img", "input"}
 
@@ -69,6 +69,11 @@ def index(reports: Path) -> Page:
     return Page((reports / "cpu/index.html").read_text())
 
 
+def markdown_of(reports: Path, profile: str) -> str:
+    """All pages of Markdown of a profile."""
+    return "".join(path.read_text() for path in sorted((reports / profile).glob("*.md")))
+
+
 def everything(folder: Path) -> dict[str, bytes]:
     return {str(path.relative_to(folder)): path.read_bytes() for path in folder.rglob("*") if path.is_file()}
 
@@ -105,7 +110,7 @@ def test_page_is_sound(index: Page, reports: Path) -> None:
 def test_hostile_names_do_nothing(index: Page, reports: Path) -> None:
     assert [tag for tag, _ in index.tags].count("script") == 1
     assert index.row("<script>alert(1)</script> 50 % & a_b | $x$ #1")[6] == "not comparable: split"
-    readme = (reports / "cpu/README.md").read_text()
+    readme = markdown_of(reports, "cpu")
     assert "<script" not in readme
     assert r"| &lt;script&gt;alert(1)&lt;/script&gt; 50 % &amp; a_b \| \$x\$ \#1 |" in readme
     assert "diverged" in readme
@@ -139,21 +144,21 @@ def test_marks_show_in_all_three(reports: Path, index: Page) -> None:
     for name in ("verdicts", "scores", "leaderboard"):
         assert "stale" in (reports / f"cpu/tables/{name}.tex").read_text()
         assert "stale, off-profile" in (reports / f"smoke/tables/{name}.tex").read_text()
-    assert (reports / "cpu/README.md").read_text().count("*stale*") == 3
-    assert (reports / "smoke/README.md").read_text().count("*stale, off-profile*") == 3
+    assert markdown_of(reports, "cpu").count("*stale*") == 3
+    assert markdown_of(reports, "smoke").count("*stale, off-profile*") == 3
     assert sum("stale" in row for row in index.rows) == 3
-    assert "*dirty*" in (reports / "cpu/README.md").read_text()
+    assert "*dirty*" in (reports / "cpu/runs.md").read_text()
 
 
 def test_ranks_are_shared(index: Page, reports: Path) -> None:
     assert [row[1] for row in index.rows if row[0] == "1–3"] == ["nice_digits", "third", "twin"]
     assert "1--3 & twin" in (reports / "cpu/tables/leaderboard.tex").read_text()
-    assert "| 1–3 | twin |" in (reports / "cpu/README.md").read_text()
+    assert "| 1–3 | twin |" in (reports / "cpu/leaderboards.md").read_text()
 
 
 def test_boards_are_one_a_protocol(reports: Path) -> None:
-    readme = (reports / "cpu/README.md").read_text()
-    headings = re.findall(r"^### (.*)$", readme, re.M)
+    boards = (reports / "cpu/leaderboards.md").read_text()
+    headings = re.findall(r"^## (.*)$", boards, re.M)
     assert headings == [*(f"container: looks (n {n})" for n in (64, 256, 1024)), "digits: log_likelihood"]
 
 
@@ -161,6 +166,45 @@ def test_failures_are_rows(index: Page) -> None:
     row = next(row for row in index.rows if "diverged" in row)
     assert row[:2] == ["nice_digits", "3"]
     assert row[4].startswith("loss is not finite <script>")
+
+
+def dead_links(pages_by_name: dict[str, str]) -> list[str]:
+    """Links of Markdown pages to pages of theirs that are absent, or to places that are not in them."""
+    dead = []
+    for name, text in pages_by_name.items():
+        for page, place in re.findall(r"\]\(([^)#]*\.md)?(?:#([^)]*))?\)", text):
+            target = pages_by_name.get(page or name)
+            if (page or place) and (target is None or (place and f'<a id="{place}"></a>' not in target)):
+                dead.append(f"{name}: {page}#{place}")
+    return dead
+
+
+def test_every_link_between_the_pages_of_markdown_leads_somewhere(reports: Path) -> None:
+    found = {path.name: path.read_text() for path in (reports / "cpu").glob("*.md")}
+    assert found.keys() == {"README.md", "leaderboards.md", "entries.md", "runs.md", "figures.md"}
+    assert "](leaderboards.md#leaderboard-digits-log_likelihood)" in found["README.md"]
+    assert "](entries.md#evidence-nice_digits)" in found["runs.md"]
+    assert dead_links(found) == []
+
+
+def test_pages_of_markdown_are_cut_before_they_are_too_long(
+    results_root: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Code hosts show the first 500 KiB of a page and say nothing of the rest."""
+    whole = pages.report(read.results("cpu", results_root))
+    longest = 600
+    monkeypatch.setattr(markdown_pages, "LONGEST", longest)
+    made = pages.report(read.results("cpu", results_root))
+    found = {name: text.decode() for name, text in made.items() if name.endswith(".md")}
+    assert {"leaderboards_2.md", "entries_2.md"} <= found.keys()
+    assert "# Profile cpu: leaderboards (2 of " in found["leaderboards_2.md"]
+    assert "[leaderboards_2.md](leaderboards_2.md)" in found["README.md"]
+    assert dead_links(found) == []
+    boards = "".join(text for name, text in found.items() if name.startswith("leaderboards"))
+    assert re.findall(r"^## .*$", boards, re.M) == re.findall(r"^## .*$", whole["leaderboards.md"].decode(), re.M)
+    for name, text in found.items():
+        if name != "README.md" and len(re.findall(r"^## ", text, re.M)) > 1:
+            assert len(text.encode()) < longest + 300  # the heading of the page
 
 
 def test_latex_is_sound(reports: Path, assert_latex: Callable[[str], None]) -> None:
