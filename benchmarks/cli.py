@@ -1,5 +1,6 @@
 """`claimbench <verb>`: each command parses, calls a stage or a domain module, prints. It imports nothing heavy."""
 
+import os
 import sys
 from typing import Annotated
 
@@ -197,6 +198,7 @@ def new_method(
 
 def main() -> None:
     """Runs a command. Exit codes: 0 fine, 1 a check said no, 2 bad input."""
+    os.environ["OPENBLAS_NUM_THREADS"] = "1"  # NumPy's products have the same bits on any number of cores
     try:
         app()
     except InputError as error:

@@ -9,7 +9,7 @@ from benchmarks.reporting.table import Table
 
 @dataclass(frozen=True)
 class Content:
-    """Everything that a report in HTML or in Markdown shows, in order."""
+    """Everything that a report in HTML or in Markdown shows."""
 
     title: str
     introduction: str

@@ -1,4 +1,4 @@
-"""A profile's report as pages of Markdown, each short enough for the sites that show them."""
+"""A profile's report as pages of Markdown; of a README GitHub shows the first 500 KiB and no more."""
 
 from dataclasses import dataclass
 
@@ -8,62 +8,65 @@ from benchmarks.reporting.evidence import Evidence
 from benchmarks.reporting.figures import Figure
 from benchmarks.reporting.table import Table
 
-LONGEST = 480 * 1024  # bytes of a page's sections; code hosts show no more than 500 KiB of a page
-BOARDS = (
-    "A rank such as 1–3 says that the seeds leave these places open. What stands behind an entry is in "
-    "[entries.md](entries.md).\n"
-)
+LONGEST = 480 * 1024  # bytes of a page's sections; longer only where one section is, and README.md is never cut
 ABOUT = {
     "leaderboards": "rankings",
     "entries": "every number of each entry, and what stands behind it",
     "runs": "how each run and stage went: status, time, memory, machine",
     "figures": "of single entries",
 }
+RANKS = (
+    "A rank such as 1–3 says that the seeds leave these places open; entries that cannot be told apart share them.\n"
+)
 
 
 @dataclass(frozen=True)
 class Page:
-    """A file, and which places of the report are in it."""
+    """A file, and the sections in it by their names, which links from elsewhere know."""
 
     kind: str
     name: str
     text: str
-    places: tuple[str, ...] = ()
+    sections: tuple[str, ...]
 
 
 def pages(content: Content) -> dict[str, str]:
     """Every page's text by its name: README.md with the verdicts, what stands behind them in others."""
-    boards = _paged(content, "leaderboards", BOARDS, {board.name: _board(board) for board in content.leaderboards})
-    entries = _paged(content, "entries", _caption_of_scores(content), _entries(content))
-    found = {place: page.name for page in (*boards, *entries) for place in page.places}
-    homes = found | ({content.scores.name: entries[0].name} if entries else {})
+    entries = _paged(content.title, "entries", "", _entries(content))
+    homes = _homes(entries)
+    ranked = {board.name: markdown.section(board.with_links(homes)) for board in content.leaderboards}
+    boards = _paged(content.title, "leaderboards", RANKS, ranked)
     runs = [content.runs.with_links(homes), content.receipts.with_links(homes)]
     others = [
         *boards,
         *entries,
-        *_paged(content, "runs", "", {table.name: markdown.section(table) for table in runs}),
-        *_paged(content, "figures", "", {figure.name: _drawing(figure) for figure in content.entry_figures}),
+        *_paged(content.title, "runs", "", {table.name: markdown.section(table) for table in runs}),
+        *_paged(content.title, "figures", "", {figure.name: _drawing(figure) for figure in content.entry_figures}),
     ]
-    first = Page("verdicts", "README.md", _first(content, content.verdicts.with_links(homes), others))
-    return {page.name: page.text for page in (first, *others)}
+    verdicts = content.verdicts.with_links(homes | _homes(boards))
+    return {"README.md": _first(content, verdicts, others)} | {page.name: page.text for page in others}
 
 
-def _paged(content: Content, kind: str, caption: str, sections: dict[str, str]) -> list[Page]:
-    """Sections by their places on as few pages as their lengths allow; no page without a section."""
+def _homes(made: list[Page]) -> dict[str, str]:
+    return {section: page.name for page in made for section in page.sections}
+
+
+def _paged(title: str, kind: str, caption: str, sections: dict[str, str]) -> list[Page]:
+    """Sections by their names on as few pages as their lengths allow; no page without a section."""
     groups: list[list[str]] = []
     room = 0
-    for place, text in sections.items():
+    for name, text in sections.items():
         if not groups or len(text.encode()) > room:
             groups.append([])
             room = LONGEST
-        groups[-1].append(place)
+        groups[-1].append(name)
         room -= len(text.encode())
     made = []
-    for number, places in enumerate(groups, start=1):
-        title = f"# {content.title}: {kind}" + (f" ({number} of {len(groups)})" if len(groups) > 1 else "")
-        parts = [f"{title}\n", "Back to the [verdicts](README.md).\n", *filter(None, [caption])]
-        name = f"{kind}.md" if number == 1 else f"{kind}_{number}.md"
-        made.append(Page(kind, name, "\n".join([*parts, *(sections[place] for place in places)]), tuple(places)))
+    for number, names in enumerate(groups, start=1):
+        heading = f"# {title}: {kind}" + (f" ({number} of {len(groups)})" if len(groups) > 1 else "")
+        parts = [f"{heading}\n", "Back to the [verdicts](README.md).\n", *filter(None, [caption])]
+        page = f"{kind}.md" if number == 1 else f"{kind}_{number}.md"
+        made.append(Page(kind, page, "\n".join([*parts, *(sections[name] for name in names)]), tuple(names)))
     return made
 
 
@@ -97,26 +100,23 @@ def _contents(others: list[Page]) -> str:
     return "".join(f"- {line}\n" for line in lines)
 
 
-def _board(board: Table) -> str:
-    """Without links to the entries: thousands of them would double the pages."""
-    return markdown.section(board.with_links({}))
-
-
-def _caption_of_scores(content: Content) -> str:
-    return f'<a id="{content.scores.name}"></a>\n\n{markdown.escape(content.scores.caption)}\n'
-
-
 def _entries(content: Content) -> dict[str, str]:
-    """What each entry is and every number of it, by the entry's place."""
-    scores = content.scores.without("task", "tier").by_first_column()
-    told = {entry.entry: entry for entry in content.evidence}
-    sections = {}
-    for name in dict.fromkeys([*told, *scores]):  # the tables may be of other entries than the records
-        place = f'<a id="{told[name].name}"></a>\n' if name in told else ""
-        facts = _facts(told[name]) if name in told else ""
-        numbers = markdown.table(scores[name]) if name in scores else "Not in the tables yet.\n"
-        parts = (place, f"## {markdown.escape(name)}\n", facts, numbers)
-        sections[f"evidence-{name}"] = "\n".join(filter(None, parts))
+    """What each entry is and every number of it; the tables may be of other entries than the records."""
+    scores = content.scores.by_first_column()
+    sections = {
+        content.scores.name: f'<a id="{content.scores.name}"></a>\n\n{markdown.escape(content.scores.caption)}\n'
+    }
+    for entry in content.evidence:
+        numbers = scores.pop(entry.entry, None)
+        parts = (
+            f'<a id="{entry.name}"></a>\n',
+            f"## {markdown.escape(entry.entry)}\n",
+            _facts(entry),
+            markdown.table(numbers.without("task", "tier")) if numbers else "Not in the tables yet.\n",
+        )
+        sections[entry.name] = "\n".join(parts)
+    for name, numbers in scores.items():
+        sections[f"numbers-{name}"] = f"## {markdown.escape(name)}\n\nNo record of it.\n\n{markdown.table(numbers)}"
     return sections
 
 

