@@ -164,6 +164,7 @@ def test_pip_without_the_package_is_one_sentence(tmp_path):
         (sdist(published() + b"\r\n24\tgood\ttext"), "line 24"),
         (sdist(published() + b"\r\n24\t1.0"), "line 24"),
     ],
+    ids=lambda given: "archive" if isinstance(given, bytes) else None,  # not its bytes, which hold the time
 )
 def test_what_is_wrong_with_an_archive_is_one_sentence(tmp_path, own, content, told):
     (own / "tiny-1.tar.gz").write_bytes(content)
