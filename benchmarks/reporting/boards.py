@@ -8,6 +8,8 @@ from benchmarks.reporting.read import Place, Results, Score
 from benchmarks.reporting.table import Better, Cell, Column, Table, anchors
 from benchmarks.reporting.tables import entry_cell, marks
 
+RANKS = "A rank such as 1–3 says that the seeds leave these places open; entries that cannot be told apart share them."
+
 
 @dataclass(frozen=True)
 class Board:

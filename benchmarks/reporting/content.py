@@ -23,3 +23,8 @@ class Content:
     runs: Table
     receipts: Table
     evidence: list[Evidence]
+
+    @property
+    def figures(self) -> list[Figure]:
+        """All of them, those of claims first."""
+        return [*self.judged_figures, *self.entry_figures]

@@ -5,6 +5,7 @@ from pathlib import Path
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
 from markupsafe import Markup
 
+from benchmarks.reporting import boards
 from benchmarks.reporting.content import Content
 
 TEMPLATES = Path(__file__).parent / "templates"
@@ -21,10 +22,10 @@ def page(content: Content) -> str:
         keep_trailing_newline=True,
     )
     verdict = [column.name for column in content.verdicts.columns].index("verdict")
-    figures = [*content.judged_figures, *content.entry_figures]
     return environment.get_template("page.html").render(
         content=content,
+        ranks=boards.RANKS,
         kinds=sorted({row[verdict].text for row in content.verdicts.rows}),
-        drawings=[(figure, Markup(figure.inline())) for figure in figures],
+        drawings=[(figure, Markup(figure.inline())) for figure in content.figures],
         tables=[content.scores, content.runs, content.receipts],
     )

@@ -2,7 +2,7 @@
 
 from dataclasses import dataclass
 
-from benchmarks.reporting import markdown, passages
+from benchmarks.reporting import boards, markdown, passages
 from benchmarks.reporting.content import Content
 from benchmarks.reporting.evidence import Evidence
 from benchmarks.reporting.figures import Figure
@@ -15,9 +15,6 @@ ABOUT = {
     "runs": "how each run and stage went: status, time, memory, machine",
     "figures": "of single entries",
 }
-RANKS = (
-    "A rank such as 1–3 says that the seeds leave these places open; entries that cannot be told apart share them.\n"
-)
 
 
 @dataclass(frozen=True)
@@ -35,15 +32,15 @@ def pages(content: Content) -> dict[str, str]:
     entries = _paged(content.title, "entries", "", _entries(content))
     homes = _homes(entries)
     ranked = {board.name: markdown.section(board.with_links(homes)) for board in content.leaderboards}
-    boards = _paged(content.title, "leaderboards", RANKS, ranked)
+    rankings = _paged(content.title, "leaderboards", f"{boards.RANKS}\n", ranked)
     runs = [content.runs.with_links(homes), content.receipts.with_links(homes)]
     others = [
-        *boards,
+        *rankings,
         *entries,
         *_paged(content.title, "runs", "", {table.name: markdown.section(table) for table in runs}),
         *_paged(content.title, "figures", "", {figure.name: _drawing(figure) for figure in content.entry_figures}),
     ]
-    verdicts = content.verdicts.with_links(homes | _homes(boards))
+    verdicts = content.verdicts.with_links(homes | _homes(rankings))
     return {"README.md": _first(content, verdicts, others)} | {page.name: page.text for page in others}
 
 

@@ -105,7 +105,7 @@ def report(results: Results) -> dict[str, bytes]:
         "tables/scores.tex": latex.table(content.scores),
     }
     files = {path: text.encode() for path, text in texts.items()}
-    for figure in (*content.judged_figures, *content.entry_figures):
+    for figure in content.figures:
         files |= {f"figures/{figure.name}.png": figure.png, f"figures/{figure.name}.svg": figure.svg}
     return files
 
