@@ -22,7 +22,7 @@ def training_step_against_matmul() -> Comparison:
 
     def step() -> None:
         optimiser.zero_grad(set_to_none=True)
-        nice.loss(model, x, generator).backward()
+        nice.METHOD.loss(model, x, generator).backward()
         optimiser.step()
 
     layers = [layer for layer in model.modules() if isinstance(layer, torch.nn.Linear)]

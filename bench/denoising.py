@@ -44,7 +44,7 @@ def training_step() -> list[Comparison]:
     generator = torch.Generator().manual_seed(0)
     model = ddpm.build(settings, SHAPE, generator).train()
     images = 2 * torch.rand(IMAGES, *SHAPE, generator=generator) - 1
-    optimiser = ddpm.optimiser(model, settings)
+    optimiser = ddpm.METHOD.recipe.optimiser(model, settings)
     average = ExponentialMovingAverage(model, settings.ema_half_life or 1)
 
     def ours() -> None:

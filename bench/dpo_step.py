@@ -78,7 +78,7 @@ def against_trl() -> list[Comparison]:
 
 
 def _step(model: nn.Module, settings: dpo.Settings, loss: Callable[[], Tensor]) -> Callable[[], None]:
-    optimiser = dpo.optimiser(model, settings)
+    optimiser = dpo.METHOD.recipe.optimiser(model, settings)
 
     def step() -> None:
         optimiser.zero_grad(set_to_none=True)

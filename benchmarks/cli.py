@@ -1,12 +1,16 @@
 """`claimbench <verb>`: each command parses, calls a stage or a domain module, prints. It imports nothing heavy."""
 
 import os
+import signal
 import sys
-from typing import Annotated
+from functools import partial
+from pathlib import Path
+from typing import Annotated, Any
 
 import typer
+from typer.core import TyperCommand
 
-from benchmarks.errors import CheckFailed, InputError
+from benchmarks.files.errors import CheckFailed, InputError
 
 app = typer.Typer(
     name="claimbench",
@@ -17,6 +21,52 @@ app = typer.Typer(
     rich_markup_mode=None,
 )
 
+
+class InCheckout(TyperCommand):
+    """A command that runs in the root of the checkout, wherever in it it is called."""
+
+    def invoke(self, ctx: Any) -> Any:
+        enter_checkout()
+        return super().invoke(ctx)
+
+
+class Printing(InCheckout):
+    """A command that only prints, and so may end without a word when nobody reads on (`claimbench claims | head`)."""
+
+    def invoke(self, ctx: Any) -> Any:
+        signal.signal(signal.SIGPIPE, signal.SIG_DFL)
+        return super().invoke(ctx)
+
+
+def enter_checkout() -> None:
+    """Changes to the root of the checkout that the current folder is in; raises InputError outside of one."""
+    here = Path.cwd()
+    for folder in (here, *here.parents):
+        if (folder / "dvc.yaml").is_file() and (folder / "benchmarks").is_dir():
+            if data := os.environ.get("CLAIMBENCH_DATA"):  # of the folder that the caller was in
+                os.environ["CLAIMBENCH_DATA"] = str(Path(data).expanduser().absolute())
+            return os.chdir(folder)
+    raise InputError(
+        f"{here}: not in a checkout of claimbench (dvc.yaml beside benchmarks/); change to a folder of one"
+    )
+
+
+command = partial(app.command, cls=InCheckout)
+printing = partial(app.command, cls=Printing)
+
+
+@app.callback()
+def _options(
+    verbose: Annotated[bool, typer.Option("--verbose", "-v", help="say on stderr what is being done")] = False,
+) -> None:
+    if verbose:
+        import logging
+
+        logging.basicConfig(format="%(asctime)s %(name)s: %(message)s", datefmt="%H:%M:%S")
+        for package in ("benchmarks", "implementations"):
+            logging.getLogger(package).setLevel(logging.INFO)
+
+
 ProfileArgument = Annotated[str, typer.Argument(help="a file of benchmarks/profiles/, without .yaml")]
 EntryArgument = Annotated[str, typer.Argument(help="an entry of the profile")]
 OffProfile = Annotated[
@@ -25,15 +75,17 @@ OffProfile = Annotated[
 ]
 
 
-@app.command("list")
-def list_everything() -> None:
-    """Methods, tasks, profiles, entries and claims at hand."""
+@printing("list")
+def list_everything(
+    name: Annotated[str | None, typer.Argument(help="a profile, whose entries are listed")] = None,
+) -> None:
+    """List methods, tasks, profiles and papers; or the entries of one profile."""
     from benchmarks.stages import listing
 
-    listing.run()
+    listing.run(name)
 
 
-@app.command()
+@command()
 def profile(name: ProfileArgument) -> None:
     """Compose a profile into params.yaml; `dvc repro` then runs it."""
     from benchmarks.stages import profile as stage
@@ -41,15 +93,15 @@ def profile(name: ProfileArgument) -> None:
     stage.run(name)
 
 
-@app.command()
+@printing()
 def doctor(name: Annotated[str | None, typer.Argument(help="profile; the composed one if left out")] = None) -> None:
-    """Can this machine run the profile? Hardware, versions, data, disk; a line each, with the fix."""
+    """Check whether this machine can run a profile: hardware, versions, data, disk."""
     from benchmarks.stages import doctor as stage
 
     stage.run(name)
 
 
-@app.command()
+@command()
 def fetch(dataset: Annotated[str, typer.Argument(help="a file of benchmarks/data/, without .py")]) -> None:
     """Stage: fetch a data set into data/, checked against its SHA-256."""
     from benchmarks.stages import fetch as stage
@@ -57,15 +109,15 @@ def fetch(dataset: Annotated[str, typer.Argument(help="a file of benchmarks/data
     stage.run(dataset)
 
 
-@app.command()
+@command()
 def features(dataset: Annotated[str, typer.Argument(help="a data set that has been fetched")]) -> None:
-    """Stage: compute what evaluations read of a data set besides the data, into features/."""
+    """Stage: compute what evaluations need besides the data, into features/."""
     from benchmarks.stages import features as stage
 
     stage.run(dataset)
 
 
-@app.command()
+@command()
 def extractors(name: Annotated[str, typer.Argument(help="a fetched data set, or inception_v3_2015")]) -> None:
     """Stage: train, or fetch, the network in whose features samples are compared, into extractors/."""
     from benchmarks.stages import extractors as stage
@@ -73,57 +125,66 @@ def extractors(name: Annotated[str, typer.Argument(help="a fetched data set, or 
     stage.run(name)
 
 
-@app.command()
+@command()
 def sources() -> None:
-    """Stage: hash what the code of each method and stage means, into sources/."""
+    """Stage: hashes of the code behind each entry and stage, into sources/."""
     from benchmarks.stages import sources as stage
 
     stage.run()
 
 
-@app.command()
+@command()
 def train(name: ProfileArgument, entry: EntryArgument, seed: int, off_profile: OffProfile = False) -> None:
     """Stage: train one entry with one seed."""
+    from benchmarks.run.stopping import noting_failure
     from benchmarks.stages import train as stage
 
-    with stage.noting_failure(name, entry, seed):
+    with noting_failure(name, entry, seed):
         stage.run(name, entry, seed, off_profile)
 
 
-@app.command()
+@command()
 def pairs(name: ProfileArgument, entry: EntryArgument, seed: int, count: int, off_profile: OffProfile = False) -> None:
-    """Stage: record noises and what a trained entry makes of them, for entries that learn from these."""
+    """Stage: record noises, or prompts, and the samples that a trained entry makes from them."""
+    from benchmarks.run.stopping import noting_failure
     from benchmarks.stages import pairs as stage
-    from benchmarks.stages.train import noting_failure
 
     with noting_failure(name, entry, seed):
         stage.run(name, entry, seed, count, off_profile)
 
 
-@app.command()
+@command()
 def evaluate(name: ProfileArgument, entry: EntryArgument, off_profile: OffProfile = False) -> None:
-    """Stage: take the metrics of an entry, all seeds and variants."""
+    """Stage: measure an entry, all seeds and variants."""
+    from benchmarks.run.stopping import noting_failure
     from benchmarks.stages import evaluate as stage
-    from benchmarks.stages.train import noting_failure
 
     with noting_failure(name, entry, None):
         stage.run(name, entry, off_profile)
 
 
-@app.command()
-def collect(
-    name: ProfileArgument,
-    partial: Annotated[
-        bool, typer.Option("--partial", help="show what is at hand, failures too; write nothing")
-    ] = False,
+@command()
+def smoke(
+    family: Annotated[str | None, typer.Argument(help="run this family's entries only")] = None,
+    keep: Annotated[
+        Path | None, typer.Option("--keep", help="an empty folder to run in, which stays", resolve_path=True)
+    ] = None,
 ) -> None:
-    """Stage: bring evaluations together in results/entries and results/receipts; of a long profile, those at hand."""
-    from benchmarks.stages import collect as stage
+    """Every entry of profile smoke in one process, in a folder of its own: does everything run?"""
+    from benchmarks.stages import smoke as stage
 
-    stage.show(name) if partial else stage.run(name)
+    stage.run(family, keep)
 
 
-@app.command()
+@printing()
+def status(name: ProfileArgument) -> None:
+    """Which runs of the composed profile there are, and why others failed."""
+    from benchmarks.stages import status as stage
+
+    stage.run(name)
+
+
+@command()
 def judge() -> None:
     """Stage: tables and verdicts of every profile that has records, into results/tables."""
     from benchmarks.stages import judge as stage
@@ -131,17 +192,23 @@ def judge() -> None:
     stage.run()
 
 
-@app.command()
+@command()
 def report(
-    summary: Annotated[bool, typer.Option("--summary", help="only print the verdicts and the page's path")] = False,
+    site: Annotated[bool, typer.Option("--site", help="build the pages of reports/site/ instead")] = False,
+    summary: Annotated[bool, typer.Option("--summary", help="only print the composed profile's verdicts")] = False,
 ) -> None:
-    """Stage: pages and figures of every profile that has tables, into reports/."""
+    """Stage: verdicts of every profile that has records in Markdown and LaTeX, into reports/."""
     from benchmarks.stages import report as stage
 
-    stage.tell() if summary else stage.run()
+    if site:
+        stage.site()
+    elif summary:
+        stage.tell()
+    else:
+        stage.run()
 
 
-@app.command()
+@command()
 def readme() -> None:
     """Write the results table of README.md anew from results/."""
     from benchmarks.stages import readme as stage
@@ -149,7 +216,7 @@ def readme() -> None:
     stage.run()
 
 
-@app.command()
+@printing()
 def claims() -> None:
     """Every claim with its verdict in each profile."""
     from benchmarks.stages import claims as stage
@@ -157,27 +224,27 @@ def claims() -> None:
     stage.run()
 
 
-@app.command()
+@printing()
 def explain(claim: Annotated[str, typer.Argument(help="id of a claim")]) -> None:
-    """One verdict's whole story: the claim, the runs, the test, the reason."""
+    """Show one verdict in full: the claim, the runs, the test, the reason."""
     from benchmarks.stages import explain as stage
 
     stage.run(claim)
 
 
-@app.command()
+@command()
 def verify(
     rerun: Annotated[
         bool, typer.Option("--rerun", help="evaluate the models at hand again, within stated tolerances")
     ] = False,
 ) -> None:
-    """Hash artefacts again and rebuild every table and report from the records; say which byte differs."""
+    """Check artefacts, tables and reports against the records; name the first byte that differs."""
     from benchmarks.stages import verify as stage
 
     stage.run(rerun)
 
 
-@app.command("merge")
+@command("merge")
 def merge() -> None:
     """After `git merge`: unite conflicting lock files and records, compose params.yaml anew; then run `dvc repro`."""
     from benchmarks.stages import merge as stage
@@ -185,7 +252,7 @@ def merge() -> None:
     stage.run()
 
 
-@app.command("new-method")
+@command("new-method")
 def new_method(
     name: Annotated[str, typer.Argument(help="lower case letters, digits and underscores")],
     family: Annotated[str, typer.Option(help="family folder of implementations/")] = "puzzles",
@@ -199,14 +266,14 @@ def new_method(
 def main() -> None:
     """Runs a command. Exit codes: 0 fine, 1 a check said no, 2 bad input."""
     os.environ["OPENBLAS_NUM_THREADS"] = "1"  # NumPy's products have the same bits on any number of cores
+    for stream in (sys.stdout, sys.stderr):  # a paper's "é" must not end a command on a terminal of ASCII
+        stream.reconfigure(errors="replace")  # type: ignore[union-attr]
     try:
         app()
-    except InputError as error:
-        print(f"claimbench: {error}", file=sys.stderr)
-        sys.exit(2)
-    except CheckFailed as error:
-        print(f"claimbench: {error}", file=sys.stderr)
-        sys.exit(1)
+    except (InputError, CheckFailed) as error:
+        for line in str(error).splitlines():
+            print(f"claimbench: {line}", file=sys.stderr)
+        sys.exit(2 if isinstance(error, InputError) else 1)
 
 
 if __name__ == "__main__":

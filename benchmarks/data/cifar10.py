@@ -20,7 +20,7 @@ from benchmarks.data.parts import pickles
 from benchmarks.data.parts.dataset import Dataset
 from benchmarks.data.parts.published import Arrays, Files, label_array
 from benchmarks.data.parts.sources import LocalFolder, Torchvision
-from benchmarks.errors import input_error
+from benchmarks.files.errors import input_error
 
 SHAPE = (3, 32, 32)
 TRAIN, TEST = tuple(f"data_batch_{number}" for number in range(1, 6)), "test_batch"

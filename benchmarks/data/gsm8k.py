@@ -12,13 +12,14 @@ from typing import Any
 from benchmarks.data.parts.hub import Hub, Saved
 from benchmarks.data.parts.sources import LocalFolder
 from benchmarks.data.parts.texts import TextDataset
+from benchmarks.files.errors import InputError
 
 
 def record(row: Mapping[str, Any]) -> dict[str, Any]:
-    """`text` is the question; raises ValueError for an answer without its last line."""
+    """`text` is the question; raises InputError for an answer without its last line."""
     solution, mark, answer = row["answer"].rpartition("####")
     if not mark:
-        raise ValueError(f"an answer without ####: {row['answer'][:40]}")
+        raise InputError(f"gsm8k: an answer without ####: {row['answer'][:40]!r}; the published rows are needed")
     return {"text": row["question"], "solution": solution.strip(), "answer": answer.strip().replace(",", "")}
 
 

@@ -17,7 +17,7 @@ from benchmarks.data.parts.packages import PythonSource, SourceArchive
 from benchmarks.data.parts.published import Contents, Files
 from benchmarks.data.parts.sources import LocalFolder
 from benchmarks.data.parts.texts import TextDataset
-from benchmarks.errors import input_error
+from benchmarks.files.errors import input_error
 
 FILE = "movieReviewSnippets_GroundTruth.txt"
 

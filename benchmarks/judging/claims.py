@@ -7,13 +7,13 @@ from typing import Annotated, Literal
 
 from pydantic import Field, StringConstraints, model_validator
 
-from benchmarks import profiles
-from benchmarks.errors import InputError, input_error
-from benchmarks.judging.protocols import Measurement, Variant, describe
-from benchmarks.methods import all_methods
-from benchmarks.profiles import Name
-from benchmarks.records import Direction, Numbers, flat
-from benchmarks.typed_files import Typed, load
+from benchmarks.files.errors import InputError, input_error
+from benchmarks.files.typed_files import Typed, load
+from benchmarks.plan import profiles
+from benchmarks.plan.methods import all_methods
+from benchmarks.plan.profiles import EntriesOfProfiles, Name
+from benchmarks.record.measurement import Measurement, Variant, describe
+from benchmarks.record.records import Direction, Numbers, flat
 
 FOLDER = Path("benchmarks/claims")
 
@@ -261,41 +261,49 @@ class ClaimFile(Typed):
     """One file of `benchmarks/claims/`."""
 
     paper: Paper
+    entries: EntriesOfProfiles = {}  # runs that these claims are about, where no profile's own file has them
     claims: list[Claim] = Field(min_length=1)
 
 
 def read_all(root: Path = Path(), entries: Mapping[str, Sequence[str]] | None = None) -> list[tuple[Paper, Claim]]:
     """Every claim with its paper, by file and in the file's order (the paper's).
 
-    `entries` are those of `entries_by_profile`, for who has read the profiles already.
+    `entries` are those of `entries_by_profile`, for callers that have read the profiles already.
 
     Raises:
-        InputError: malformed file; two claims of one id; a method that does not exist; an entry that no profile has.
+        InputError: malformed files, two claims of one id, a method that does not exist, an entry that no profile has; a
+            line for each.
     """
     known_methods = set(all_methods(root))
     entries = entries_by_profile(root) if entries is None else entries
     known_entries = {entry for names in entries.values() for entry in names}
     seen: dict[str, Path] = {}
     claims: list[tuple[Paper, Claim]] = []
+    errors: list[InputError] = []
     for path in sorted((root / FOLDER).glob("*.yaml")):
         where = path.relative_to(root)
-        file = load(path, ClaimFile)
+        try:
+            file = load(path, ClaimFile)
+        except InputError as error:
+            errors.append(error)
+            continue
         if file.paper.key != path.stem:
-            raise input_error(where, "paper.key", file.paper.key, f"must be the file's name, {path.stem}")
+            errors.append(input_error(where, "paper.key", file.paper.key, f"must be the file's name, {path.stem}"))
         for claim in file.claims:
+            field = f"claims.{claim.id}"
             if claim.id in seen:
-                raise input_error(
-                    where, f"claims.{claim.id}.id", claim.id, f"already in {seen[claim.id]}; ids are unique"
-                )
+                used = f"already in {seen[claim.id]}; ids are unique"
+                errors.append(input_error(where, f"{field}.id", claim.id, used))
             seen[claim.id] = where
-            for field, method, entry in _subjects(claim):
+            for subject, method, entry in _subjects(claim):
                 if method is not None and method not in known_methods:
-                    raise input_error(
-                        where, f"claims.{claim.id}.{field}", method, "no such method; see claimbench list"
-                    )
+                    message = "no such method; see claimbench list"
+                    errors.append(input_error(where, f"{field}.{subject}", method, message))
                 if entry is not None and entry not in known_entries:
-                    raise input_error(where, f"claims.{claim.id}.{field}", entry, "no profile has such an entry")
+                    errors.append(input_error(where, f"{field}.{subject}", entry, "no profile has such an entry"))
             claims.append((file.paper, claim))
+    if errors:
+        raise InputError("\n".join(map(str, errors)))
     return claims
 
 

@@ -7,8 +7,8 @@ from math import isnan
 import numpy as np
 
 from benchmarks.judging.claims import DominanceClaim
-from benchmarks.judging.protocols import describe
 from benchmarks.judging.rows import ALPHA, Finding, Outcome, Row, interval, protocol_difference, rows_named
+from benchmarks.record.measurement import describe
 from benchmarks.statistics.comparison import Comparison, paired
 from benchmarks.statistics.frontiers import frontiers
 from benchmarks.statistics.samples import summarise

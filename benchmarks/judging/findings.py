@@ -5,7 +5,6 @@ from itertools import product
 
 from benchmarks.judging.claims import Claim, DominanceClaim, ExactClaim, OrderingClaim, TrendClaim, ValueClaim
 from benchmarks.judging.dominance import dominance
-from benchmarks.judging.protocols import describe, first_difference
 from benchmarks.judging.rows import (
     ALPHA,
     Finding,
@@ -19,7 +18,8 @@ from benchmarks.judging.rows import (
     unanimous,
 )
 from benchmarks.judging.trends import trend
-from benchmarks.records import EntryRecord, flat
+from benchmarks.record.measurement import describe, first_difference
+from benchmarks.record.records import EntryRecord, flat
 from benchmarks.statistics.comparison import Comparison, Order
 from benchmarks.statistics.equivalence import two_one_sided
 from benchmarks.statistics.samples import rounding_guard

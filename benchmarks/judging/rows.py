@@ -3,7 +3,7 @@
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from math import isfinite
-from typing import Literal
+from typing import Literal, TypeGuard
 
 from benchmarks.judging.claims import (
     Claim,
@@ -14,8 +14,8 @@ from benchmarks.judging.claims import (
     TrendClaim,
     ValueClaim,
 )
-from benchmarks.judging.protocols import Value, describe, first_difference
-from benchmarks.records import EntryRecord, Metric
+from benchmarks.record.measurement import Value, describe, first_difference
+from benchmarks.record.records import EntryRecord, Metric
 from benchmarks.statistics.comparison import Comparison, paired, welch
 
 ALPHA = 0.05  # one-sided error of every test; the intervals shown with a verdict have level 1 - 2 ALPHA
@@ -86,7 +86,7 @@ def rows_of(side: Side, claim: Claim, records: Sequence[EntryRecord]) -> list[Ro
         row
         for row in rows_named(claim.metric, [record for record in records if concerns(side, record)])
         if first_difference(side.variant, row.variant) is None
-        and not any(_reaches(row.variant.get(name), end) for name, end in below.items())
+        and not any(is_number(value := row.variant.get(name)) and value >= end for name, end in below.items())
         and (not isinstance(claim, TrendClaim) or is_number(row.variant.get(claim.along)))
     ]
 
@@ -103,11 +103,7 @@ def rows_named(metric: str, records: Sequence[EntryRecord]) -> list[Row]:
     return list(rows.values())
 
 
-def _reaches(value: Value | None, end: float) -> bool:
-    return isinstance(value, int | float) and not isinstance(value, bool) and value >= end
-
-
-def is_number(value: Value | None) -> bool:
+def is_number(value: Value | None) -> TypeGuard[int | float]:
     """True and false are none."""
     return isinstance(value, int | float) and not isinstance(value, bool)
 

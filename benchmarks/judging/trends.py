@@ -4,11 +4,11 @@ from collections import defaultdict
 from collections.abc import Sequence
 from typing import Any
 
+from benchmarks.files.typed_files import canonical
 from benchmarks.judging.claims import TrendClaim
 from benchmarks.judging.rows import ALPHA, Finding, Row, interval, protocol_difference, share_seeds, unanimous
 from benchmarks.statistics.samples import summarise
 from benchmarks.statistics.trends import FEWEST, LEVEL_SHARE, monotone, saturating
-from benchmarks.typed_files import canonical
 
 MOST_TOLD = 6  # values that a reason names
 

@@ -10,10 +10,10 @@ from dataclasses import dataclass
 
 from benchmarks.judging.claims import Claim, DominanceClaim, OrderingClaim, Paper, Side, paper_value
 from benchmarks.judging.findings import finding
-from benchmarks.judging.protocols import describe, first_difference
 from benchmarks.judging.rows import Finding, Outcome, concerns, rows_named, rows_of, subjects
-from benchmarks.profiles import Tier
-from benchmarks.records import EntryRecord
+from benchmarks.plan.profiles import Tier
+from benchmarks.record.measurement import describe, first_difference
+from benchmarks.record.records import EntryRecord
 
 
 @dataclass(frozen=True)

@@ -12,8 +12,9 @@ from numpy.typing import NDArray
 
 from benchmarks.metrics.extractors.extractor import Extractor, Features
 from benchmarks.metrics.frechet import Statistics, frechet, statistics
-from benchmarks.metrics.measured import Measured, Value
+from benchmarks.record.evaluated import Measured, Value
 from benchmarks.statistics.intervals import student_t
+from implementations.common.errors import Unsupported
 
 QUANTISATION = "rounded to the nearest level"
 SPLITS = 10  # of the Inception score
@@ -70,24 +71,15 @@ def reference(images: Images, name: str, split: str, extractor: Extractor) -> Re
     return Reference(name, split, extractor.name, statistics(features.pool), features)
 
 
-def fidelity(
-    samples: Images, compared: Reference, extractor: Extractor, seed: int, variant: Mapping[str, Value] | None = None
-) -> list[Measured]:
-    """Rows fid, inception_score and, where the reference has its features, kid, precision, recall.
-
-    Args:
-        samples: uint8 (n, *shape), quantised as the data are.
-        seed: of the Inception score's splits.
-
-    Raises ValueError when the reference has other features, and on fewer samples than the Inception score has splits.
-    """
-    return from_features(extractor(samples), compared, seed, variant)
-
-
 def from_features(
     samples: Features, compared: Reference, seed: int, variant: Mapping[str, Value] | None = None
 ) -> list[Measured]:
-    """`fidelity` of samples whose features are at hand."""
+    """Rows fid, inception_score and, where the reference has its features, kid, precision, recall.
+
+    `seed` is that of the Inception score's splits.
+
+    Raises ValueError when the reference has other features, and on fewer samples than the Inception score has splits.
+    """
     n, taken = len(samples), _protocol(samples, compared)
     alone = {field: value for field, value in taken.items() if field not in ("reference", "split")}
     name = dict(variant or {})
@@ -116,7 +108,7 @@ def kid(samples: NDArray[np.floating], compared: NDArray[np.floating]) -> float:
     x, y = samples.astype(np.float64), compared.astype(np.float64)
     n, m = len(x), len(y)
     if min(n, m) < 2:
-        raise ValueError(f"samples: found {n} and {m}; pairs need at least 2")
+        raise Unsupported(f"samples: found {n} and {m}; pairs need at least 2")
     within = [(_kernel_sum(a, a) - _cubed(np.square(a).sum(1), a).sum()) / (len(a) * (len(a) - 1)) for a in (x, y)]
     return float(sum(within) - 2.0 * _kernel_sum(x, y) / (n * m))
 
@@ -139,7 +131,7 @@ def inception_score(logits: NDArray[np.floating], seed: int, splits: int = SPLIT
     samples than splits, where a split would be empty.
     """
     if len(logits) < splits:
-        raise ValueError(f"samples: found {len(logits)}; at least one for each of {splits} splits is needed")
+        raise Unsupported(f"samples: found {len(logits)}; at least one for each of {splits} splits is needed")
     import torch
     from torch_fidelity.metric_isc import KEY_METRIC_ISC_MEAN, isc_features_to_metric
 
@@ -156,7 +148,7 @@ def precision_recall(samples: NDArray[np.floating], compared: NDArray[np.floatin
     small to have one.
     """
     if min(len(samples), len(compared)) <= NEIGHBOURS:
-        raise ValueError(f"samples: found {len(samples)} and {len(compared)}; more than {NEIGHBOURS} are needed")
+        raise Unsupported(f"samples: found {len(samples)} and {len(compared)}; more than {NEIGHBOURS} are needed")
     import torch
     from torch_fidelity.metric_prc import calculate_precision_recall_part
 
@@ -248,7 +240,7 @@ def copying(
     drawn, apart = (nearest_distances(images, train) / (levels - 1) for images in (samples, held_out))
     median = float(np.median(apart))
     if median == 0.0:
-        raise ValueError("held-out images: half of them are in the training set; their distances say nothing")
+        raise Unsupported("held-out images: half of them are in the training set; their distances say nothing")
     protocol: dict[str, Value] = {"reference": reference, "samples": len(samples), "quantisation": QUANTISATION}
     name = dict(variant or {})
     ratio, copies = float(np.median(drawn)) / median, float((drawn < np.quantile(apart, COPY_SHARE)).mean())

@@ -15,6 +15,8 @@ import numpy as np
 import scipy.linalg
 from numpy.typing import NDArray
 
+from implementations.common.errors import Unsupported
+
 Array = NDArray[np.float64]
 CHUNK = 4096  # rows at a time in float64
 ASYMMETRY = 1e-8  # of the largest entry: more than rounding
@@ -63,7 +65,7 @@ def streamed(chunks: Iterable[NDArray[np.floating]]) -> Statistics:
             count = total
         kept = [*kept, rows] if count <= len(mean) else []
     if count < 2:
-        raise ValueError(f"features: found {count} rows; a covariance needs at least 2")
+        raise Unsupported(f"features: found {count} rows; a covariance needs at least 2")
     factor = (np.concatenate(kept) - mean) / np.sqrt(count - 1) if kept else None
     return Statistics(mean, scatter / (count - 1), count, factor)
 

@@ -5,12 +5,12 @@ from collections import defaultdict
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
-from benchmarks.judging.protocols import describe
+from benchmarks.judging.results import Results
 from benchmarks.judging.rows import Row, is_number, rows_named
 from benchmarks.judging.trends import lines_along
-from benchmarks.records import CurvePoint, EntryRecord, RunRecord
+from benchmarks.record.measurement import describe
+from benchmarks.record.records import CurvePoint, EntryRecord, RunRecord
 from benchmarks.reporting.figures import Figure, drawn
-from benchmarks.reporting.read import Results
 from benchmarks.statistics.intervals import student_t
 from benchmarks.statistics.trends import FEWEST
 
@@ -130,11 +130,11 @@ def cost_curves(record: EntryRecord) -> list[Figure]:
 def judged_trends(results: Results) -> list[Figure]:
     """A metric along a field of the variant, for each task and metric of which a trend was judged."""
     figures = []
-    for task, metric in sorted({(row.task, row.metric) for row in results.verdicts if row.kind == "trend"}):
+    for task, metric in sorted({(v.task, v.claim.metric) for v in results.verdicts if v.claim.kind == "trend"}):
         rows = [row for row in rows_named(metric, [r for r in results.records if r.task == task]) if row.finite]
-        for field in sorted({name for row in rows for name, value in row.variant.items() if is_number(value)}):
-            if lines := _lines(field, [row for row in rows if is_number(row.variant.get(field))]):
-                figures.append(_trend(task, metric, field, lines))
+        fields = sorted({name for row in rows for name, value in row.variant.items() if is_number(value)})
+        drawable = ((field, _lines(field, [r for r in rows if is_number(r.variant.get(field))])) for field in fields)
+        figures += [_trend(task, metric, field, lines) for field, lines in drawable if lines]
     return figures
 
 

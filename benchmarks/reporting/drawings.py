@@ -7,9 +7,8 @@ from collections.abc import Sequence
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
-from benchmarks.metrics.drawings import Board, Drawing, Histogram, Line, Lines
-from benchmarks.metrics.passages import Passages
-from benchmarks.records import EntryRecord
+from benchmarks.record.evaluated import Board, Drawing, Histogram, Line, Lines, Passages
+from benchmarks.record.records import EntryRecord
 from benchmarks.reporting import numbers
 from benchmarks.reporting.curves import LINES
 from benchmarks.reporting.figures import Figure, drawn
@@ -84,14 +83,14 @@ def _board(name: str, title: str, board: Board) -> Figure:
     labels = 0.25 * (bool(board.columns) + bool(board.column_title))
     size = (width, 0.2 + LINE * len(heading) + side * down + labels)
     figure = drawn(name, title, _board_words(title, board), draw, size)
-    unturned = re.sub(rb' transform="rotate\(-0 [^)]*\)"', b"", figure.svg)  # a fifth of each cell's text
-    return replace(figure, svg=unturned)
+    unturned = re.sub(r' transform="rotate\(-0 [^)]*\)"', "", figure.markup)  # a fifth of each cell's text
+    return replace(figure, markup=unturned)
 
 
 def _texts(axes: "Axes", board: Board, row: int, column: int, ink: str) -> None:
     """Mark above number, or the one that there is in the middle of the cell."""
     mark = board.marks[row][column].strip()
-    number = "" if board.decimals is None else _fixed(board.values[row][column], board.decimals)
+    number = "" if board.decimals is None else numbers.fixed(board.values[row][column], board.decimals)
     mark_at, number_at = (0.34, 0.73) if mark and number else (0.5, 0.5)
     middle: dict[str, Any] = {"ha": "center", "va": "center", "color": ink}
     if mark:
@@ -99,11 +98,6 @@ def _texts(axes: "Axes", board: Board, row: int, column: int, ink: str) -> None:
         axes.text(column + 0.5, row + mark_at, mark, fontsize=min(largest, 10 if number else 11), **middle)
     if number:
         axes.text(column + 0.5, row + number_at, number, fontsize=min(8, 45 / len(number)), **middle)
-
-
-def _fixed(value: float, decimals: int) -> str:
-    text = f"{value:.{decimals}f}"
-    return text.lstrip("-") if float(text) == 0 else text
 
 
 def _shades() -> "Colormap":
@@ -155,7 +149,7 @@ def _lines(name: str, title: str, lines: Lines) -> Figure | None:
                 axis.set_major_locator(MaxNLocator("auto", steps=[1, 2, 5, 10], integer=True))  # no half of a sweep
             axis.set_major_formatter(lambda value, _: _tick(value))
         axes.set(xlabel=lines.x_title, ylabel=lines.y_title, title="\n".join(heading))
-        _legend(axes, below, len(shown))
+        _legend(axes, below)
 
     words = "; ".join(
         f"{label}: from {numbers.plain(kept[0][1])} at {numbers.plain(kept[0][0])} "
@@ -203,7 +197,7 @@ def _logarithmic(axes: "Axes", letter: str) -> None:
     axis.minorticks_off()
 
 
-def _legend(axes: "Axes", below: bool, lines: int) -> None:
+def _legend(axes: "Axes", below: bool) -> None:
     if not below:
         axes.legend()
         return

@@ -2,13 +2,14 @@
 
 from dataclasses import dataclass
 
-from benchmarks.records import EntryRecord, RunRecord, StageReceipt
+from benchmarks.judging.results import Results
+from benchmarks.record.records import EntryRecord, RunRecord, StageReceipt
 from benchmarks.reporting import numbers
-from benchmarks.reporting.read import Results
-from benchmarks.reporting.table import Cell, Column, Table, Tone
+from benchmarks.reporting.table import Cell, Table, Tone, headings
 from benchmarks.reporting.tables import entry_cell, marks
 
 SHORT_HASH = 9
+RECEIPT = ("commit", "wall", "memory", "images/s", "deterministic")  # headings of `_receipt_cells`
 
 
 @dataclass(frozen=True)
@@ -26,18 +27,8 @@ class Evidence:
 def runs(results: Results) -> Table:
     """One row a run, failures with their reason."""
     rows = tuple(_run_row(results, record, run) for record in results.records for run in record.runs)
-    columns = (
-        Column("entry"),
-        Column("seed", "right"),
-        Column("tier"),
-        Column("status"),
-        Column("reason"),
-        Column("commit"),
-        Column("wall", "right"),
-        Column("memory", "right"),
-        Column("images/s", "right"),
-        Column("deterministic"),
-        Column("marks"),
+    columns = headings(
+        "entry", "seed", "tier", "status", "reason", "commit", "wall", "memory", "images/s", "deterministic", "marks"
     )
     done, of = results.runs_done()
     caption = f"{done} of {of} runs are done. Wall-clock time is of training, or of one stage for all seeds."
@@ -58,7 +49,7 @@ def _run_row(results: Results, record: EntryRecord, run: RunRecord) -> tuple[Cel
         "dirty": bool(stage and stage.dirty),
     }
     return (
-        entry_cell(results, record.entry),
+        entry_cell(record.entry),
         Cell(str(run.seed), float(run.seed)),
         Cell(record.tier),
         Cell(run.status, tone=status),
@@ -100,7 +91,7 @@ def receipts(results: Results) -> Table:
             flags = [name for name, holds in (("off-profile", stage.off_profile), ("dirty", stage.dirty)) if holds]
             rows.append(
                 (
-                    entry_cell(results, entry),
+                    entry_cell(entry),
                     Cell(stage.stage),
                     Cell("all" if stage.seed is None else str(stage.seed)),
                     Cell(machine(stage), note=str(stage.hardware.get("system", ""))),
@@ -109,18 +100,8 @@ def receipts(results: Results) -> Table:
                     marks("+".join(flags)),
                 )
             )
-    columns = (
-        Column("entry"),
-        Column("stage"),
-        Column("seed", "right"),
-        Column("machine"),
-        Column("commit"),
-        Column("wall", "right"),
-        Column("memory", "right"),
-        Column("images/s", "right"),
-        Column("deterministic"),
-        Column("resumed"),
-        Column("marks"),
+    columns = headings(
+        "entry", "stage", "seed", "machine", "commit", "wall", "memory", "images/s", "deterministic", "resumed", "marks"
     )
     caption = "How each stage went. Times are never compared across machines."
     return Table("Receipts", caption, columns, tuple(rows), "receipts").without_empty("resumed", "marks")
@@ -159,7 +140,7 @@ def _of_entry(results: Results, record: EntryRecord) -> Evidence:
     }
     hashes = sorted({(path, digest) for stage in stages for path, digest in stage.artefacts.items()})
     path = f"{results.profile}/{record.entry}.json"
-    two = (Column("field"), Column("value"))
+    two = headings("field", "value")
     return Evidence(
         entry=record.entry,
         name=f"evidence-{record.entry}",
@@ -167,9 +148,9 @@ def _of_entry(results: Results, record: EntryRecord) -> Evidence:
         artefacts=Table(
             f"{record.entry}: artefacts",
             "",
-            (Column("artefact"), Column("SHA-256")),
+            headings("artefact", "SHA-256"),
             tuple((Cell(name), Cell(digest)) for name, digest in hashes),
         ),
-        record=f"../../results/entries/{path}",
-        receipt=f"../../results/receipts/{path}" if receipt else "",
+        record=f"../../../results/entries/{path}",
+        receipt=f"../../../results/receipts/{path}" if receipt else "",
     )

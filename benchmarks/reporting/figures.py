@@ -1,4 +1,4 @@
-"""What every figure shares: style, both formats, and the way into a page. The same records, the same bytes."""
+"""What every figure shares: style, and the way into a page. The same records, the same bytes."""
 
 import html
 import io
@@ -9,7 +9,6 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
-    from matplotlib.figure import Figure as Drawing
 
 INK, PAPER = "#1b1b1a", "#fefefd"  # no other element has these, so that a page can put its own colours there
 STYLE: dict[str, Any] = {
@@ -34,28 +33,12 @@ STYLE: dict[str, Any] = {
 
 @dataclass(frozen=True)
 class Figure:
-    """A drawing in both formats; `alt` says in words what it shows."""
+    """A figure as part of a page (`markup`, an svg or img element); `alt` says in words what it shows."""
 
     name: str
     title: str
     alt: str
-    png: bytes
-    svg: bytes
-
-    def inline(self) -> str:
-        """The SVG as part of a page: in the page's colours, its ids apart from those of other figures."""
-        text = self.svg.decode()
-        text = text[text.index("<svg") :].strip()
-        used = set(re.findall(r'url\(#([^)]+)\)|href="#([^"]+)"', text))
-        referenced = {first or second for first, second in used}
-
-        def identity(found: re.Match[str]) -> str:
-            return f' id="{self.name}-{found[1]}"' if found[1] in referenced else ""
-
-        text = re.sub(r' id="([^"]+)"', identity, text)
-        text = re.sub(r'(url\(#|href="#)', rf"\g<1>{self.name}-", text)
-        text = text.replace(INK, "currentColor").replace(PAPER, "none")
-        return text.replace("<svg", f'<svg role="img" aria-label="{html.escape(self.alt)}"', 1)
+    markup: str
 
 
 def drawn(
@@ -63,23 +46,30 @@ def drawn(
 ) -> Figure:
     """A figure of one pair of axes; `size` in inches."""
     import matplotlib
-    from matplotlib.backends.backend_agg import FigureCanvasAgg
+    from matplotlib.backends.backend_svg import FigureCanvasSVG
     from matplotlib.figure import Figure as Drawing
 
+    file = io.StringIO()
     with matplotlib.rc_context():
         matplotlib.rcdefaults()  # whatever the user's own settings are
         matplotlib.rcParams.update(STYLE)  # type: ignore[arg-type]  # its stub asks for the literal names
         drawing = Drawing(figsize=size, layout="constrained")
-        FigureCanvasAgg(drawing)
+        FigureCanvasSVG(drawing)
         draw(drawing.add_subplot())
-        png = _saved(drawing, "png", {"Software": None})
-        svg = _saved(drawing, "svg", {"Date": None, "Creator": None, "Type": None, "Format": None})
-    # A hundredth of a point is enough; texts, which stand outside of tags, keep their digits.
-    svg = re.sub(rb"<[^>]*>", lambda tag: re.sub(rb"(\.\d\d)\d+", rb"\1", tag[0]), svg)
-    return Figure(name, title, alt, png, svg)
+        drawing.savefig(file, format="svg", metadata=dict.fromkeys(("Date", "Creator", "Type", "Format")))
+    return Figure(name, title, alt, _inline(file.getvalue(), name, alt))
 
 
-def _saved(drawing: "Drawing", kind: str, metadata: dict[str, None]) -> bytes:
-    file = io.BytesIO()
-    drawing.savefig(file, format=kind, metadata=metadata, dpi=100)
-    return file.getvalue()
+def _inline(svg: str, name: str, alt: str) -> str:
+    """An SVG file as part of a page: in the page's colours, its ids apart from those of other figures."""
+    # A hundredth of a point is enough; texts, which are outside of tags, keep their digits.
+    text = re.sub(r"<[^>]*>", lambda tag: re.sub(r"(\.\d\d)\d+", r"\1", tag[0]), svg[svg.index("<svg") :].strip())
+    referenced = {first or second for first, second in re.findall(r'url\(#([^)]+)\)|href="#([^"]+)"', text)}
+
+    def identity(found: re.Match[str]) -> str:
+        return f' id="{name}-{found[1]}"' if found[1] in referenced else ""
+
+    text = re.sub(r' id="([^"]+)"', identity, text)
+    text = re.sub(r'(url\(#|href="#)', rf"\g<1>{name}-", text)
+    text = text.replace(INK, "currentColor").replace(PAPER, "none")
+    return text.replace("<svg", f'<svg role="img" aria-label="{html.escape(alt)}"', 1)

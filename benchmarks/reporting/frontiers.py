@@ -3,10 +3,11 @@
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
+from benchmarks.judging.frontier_points import FrontierPoint, Reached
+from benchmarks.judging.results import Results
 from benchmarks.reporting import numbers
 from benchmarks.reporting.curves import LINES
 from benchmarks.reporting.figures import Figure, drawn
-from benchmarks.reporting.read import FrontierPoint, Results
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -31,7 +32,7 @@ def sides(points: Sequence[FrontierPoint]) -> dict[str, list[FrontierPoint]]:
     for point in points:
         if point.role != "origin":
             found.setdefault(point.side, {}).setdefault((point.entry, point.variant), point)
-    return {side: sorted(of.values(), key=lambda point: (point.at_mean, point.mean)) for side, of in found.items()}
+    return {side: sorted(of.values(), key=lambda p: (p.cost.mean, p.value.mean)) for side, of in found.items()}
 
 
 def _figure(task: str, metric: str, at: str, points: list[FrontierPoint]) -> Figure:
@@ -45,15 +46,15 @@ def _figure(task: str, metric: str, at: str, points: list[FrontierPoint]) -> Fig
         for place, (side, line) in enumerate(lines.items()):
             colour, marker = LINES[place % len(LINES)], MARKERS[place % len(MARKERS)]
             line_style: dict[str, Any] = {"color": colour, "linewidth": 1.3, "marker": marker, "markersize": 4.5}
-            axes.plot([p.at_mean for p in line], [p.mean for p in line], label=side, zorder=3, **line_style)
+            axes.plot([p.cost.mean for p in line], [p.value.mean for p in line], label=side, zorder=3, **line_style)
             _bars(axes, line, colour)
         for place, start in enumerate(starts.values()):
             _bars(axes, [start], ORIGIN)
             named = f"origin: {start.side}" if place == 0 else None
             star: dict[str, Any] = {"marker": "*", "markersize": 10, "color": ORIGIN, "linestyle": "", "zorder": 4}
-            axes.plot([start.at_mean], [start.mean], label=named, **star)
-        axes.set_xlim(*_limits([(p.at_mean, p.at_low, p.at_high) for p in points]))
-        axes.set_ylim(*_limits([(p.mean, p.low, p.high) for p in points]))
+            axes.plot([start.cost.mean], [start.value.mean], label=named, **star)
+        axes.set_xlim(*_limits([p.cost for p in points]))
+        axes.set_ylim(*_limits([p.value for p in points]))
         axes.set(xlabel=_named(at, at_unit), ylabel=_named(metric, first.unit), title=title)
         axes.figure.legend(loc="outside lower left")
 
@@ -70,18 +71,18 @@ def _bars(axes: "Axes", points: Sequence[FrontierPoint], colour: str) -> None:
     style: dict[str, Any] = {"fmt": "none", "ecolor": colour, "elinewidth": 0.9, "capsize": 2, "alpha": 0.55}
     for point in points:
         across, up = (
-            None if low is None or high is None else [[mean - low], [high - mean]]
-            for mean, low, high in ((point.at_mean, point.at_low, point.at_high), (point.mean, point.low, point.high))
+            None if it.low is None or it.high is None else [[it.mean - it.low], [it.high - it.mean]]
+            for it in (point.cost, point.value)
         )
-        axes.errorbar([point.at_mean], [point.mean], xerr=across, yerr=up, **style)
+        axes.errorbar([point.cost.mean], [point.value.mean], xerr=across, yerr=up, **style)
 
 
-def _limits(found: Sequence[tuple[float, float | None, float | None]]) -> tuple[float, float]:
+def _limits(found: Sequence[Reached]) -> tuple[float, float]:
     """Of means with their intervals: all means, and the intervals as far as they do not flatten them."""
-    low, high = min(mean for mean, _, _ in found), max(mean for mean, _, _ in found)
+    low, high = min(it.mean for it in found), max(it.mean for it in found)
     span = high - low or abs(high) or 1.0
-    lowest = min([low, *(end for _, end, _ in found if end is not None)])
-    highest = max([high, *(end for _, _, end in found if end is not None)])
+    lowest = min([low, *(it.low for it in found if it.low is not None)])
+    highest = max([high, *(it.high for it in found if it.high is not None)])
     return max(lowest, low - MOST_ROOM * span) - ROOM * span, min(highest, high + MOST_ROOM * span) + ROOM * span
 
 
@@ -90,4 +91,4 @@ def _named(metric: str, unit: str) -> str:
 
 
 def _point(point: FrontierPoint) -> str:
-    return f"{numbers.plain(point.mean)} at {numbers.plain(point.at_mean)}"
+    return f"{numbers.plain(point.value.mean)} at {numbers.plain(point.cost.mean)}"

@@ -1,7 +1,6 @@
 """How numbers are written: as many digits as the interval supports."""
 
 import math
-import re
 
 NOTHING = "–"
 LARGEST_PLAIN = 1e7
@@ -34,7 +33,7 @@ def with_interval(mean: float | None, low: float | None, high: float | None, see
         return f"{plain(mean)} [{plain(low)}, {plain(high)}]"
     exponent = math.floor(math.log10(width))
     digits = -exponent + (1 if width / 10**exponent < 3 else 0)
-    return f"{_fixed(mean, digits + 1)} [{_fixed(low, digits)}, {_fixed(high, digits)}]"
+    return f"{fixed(mean, digits + 1)} [{fixed(low, digits)}, {fixed(high, digits)}]"
 
 
 def rank(low: int, high: int) -> str:
@@ -49,18 +48,13 @@ def seconds(value: float) -> str:
     return f"{value / 60:.1f} min" if value < 7200 else f"{value / 3600:.1f} h"
 
 
-def done(seeds: str) -> int:
-    """How many seeds are done, of a text like `4 of 5`; the fewest where it names several groups."""
-    counts = [int(count) for count in re.findall(r"(\d+) of \d+", seeds)]
-    return min(counts, default=0)
-
-
 def shortened(text: str, length: int = 60) -> str:
     """A text that fits a cell."""
     return text if len(text) <= length else text[: length - 1] + "…"
 
 
-def _fixed(value: float, digits: int) -> str:
+def fixed(value: float, digits: int) -> str:
+    """So many digits after the point; no -0."""
     text = f"{value:.{max(0, digits)}f}"
     return text.lstrip("-") if float(text) == 0 else text
 

@@ -1,14 +1,8 @@
 """Passages: what the models of a task wrote, a row a prompt and a column a writer."""
 
-from dataclasses import replace
-
-from benchmarks.metrics.passages import Passages
-from benchmarks.reporting import numbers
-from benchmarks.reporting.read import Results
+from benchmarks.judging.results import Results
+from benchmarks.record.evaluated import Passages
 from benchmarks.reporting.table import Cell, Column, Table, anchors
-
-SHORT_ROWS, SHORT_TEXT = 6, 240  # rows, and characters of a cell, where the page is Markdown
-NEW_LINE = " ⏎ "
 
 
 def passages(results: Results) -> list[Table]:
@@ -23,7 +17,7 @@ def passages(results: Results) -> list[Table]:
 
 
 def _table(title: str, name: str, found: list[tuple[str, Passages]]) -> Table:
-    """Texts that several records tell of the same writer, such as the reference, stand there once."""
+    """Texts of the same writer in several records, such as the reference, are shown once."""
     columns: dict[tuple[str, tuple[str, ...]], str] = {}
     for entry, written in sorted(found, key=lambda pair: pair[1].place):
         columns.setdefault((written.label, tuple(written.texts)), entry)
@@ -46,16 +40,3 @@ def _cell(text: str) -> Cell:
 def _plain(text: str) -> str:
     """What can be shown: a model may write any character."""
     return "".join(letter if letter.isprintable() or letter in "\n\t" else "\ufffd" for letter in text.strip("\n"))
-
-
-def shortened(table: Table) -> Table:
-    """The first rows on one line each, for a page that cannot scroll."""
-    rows = tuple(
-        tuple(
-            replace(cell, text=numbers.shortened(NEW_LINE.join(filter(None, cell.text.split("\n"))), SHORT_TEXT))
-            for cell in row
-        )
-        for row in table.rows[:SHORT_ROWS]
-    )
-    more = f" The first {len(rows)}; all are in index.html." if len(rows) < len(table.rows) else ""
-    return replace(table, caption=f"{table.caption}{more}", rows=rows)

@@ -1,21 +1,23 @@
 """Pictures of a record: samples, interpolations, densities on the plane, as one image each."""
 
+import base64
+import html
+import io
 import math
 from typing import TYPE_CHECKING
 
-from benchmarks.errors import InputError
-from benchmarks.records import EntryRecord, Picture
-from benchmarks.reporting.figures import Figure, drawn
+from benchmarks.files.errors import InputError
+from benchmarks.record.records import EntryRecord, Picture
+from benchmarks.reporting.figures import Figure
 
 if TYPE_CHECKING:
     import numpy as np
-    from matplotlib.axes import Axes
     from numpy.typing import NDArray
 
 MOST_IMAGES = 100  # of a picture
 MOST_LEVELS = 120_000  # of a picture, colours counted apart: what a page can carry of each
 BETWEEN = 0.5  # grey level of the lines between images
-SIDE, WIDE = 3.9, 5.6  # inches; wide where a sheet is more than half as wide again as high
+SIDE, WIDE = 374, 538  # CSS pixels; wide where a sheet is more than half as wide again as high
 
 
 def pictures(record: EntryRecord) -> list[Figure]:
@@ -32,17 +34,21 @@ def _figure(record: EntryRecord, picture: Picture) -> Figure:
     height, width = sheet.shape[:2]
     title = f"{record.entry}: {picture.name}"
 
-    def draw(axes: "Axes") -> None:
-        # Without interpolation the SVG holds the sheet pixel by pixel, and the page enlarges it.
-        axes.imshow(sheet, cmap="gray", vmin=0, vmax=1, interpolation="none")
-        axes.set_axis_off()
-        axes.set_title(title)
-
-    inches = WIDE if width > 1.5 * height else SIDE
     kind = "colour" if array.ndim == 4 else "grey"
     alt = f"{title}: {picture.title}; {kind} images of {array.shape[-2]} by {array.shape[-1]} pixels."
-    size = (inches, 0.3 + inches * height / width)
-    return drawn(f"{picture.name}_{record.entry}", f"{title}, {picture.title}", alt, draw, size)
+    source = f"data:image/png;base64,{base64.b64encode(_png(sheet)).decode()}"
+    across = WIDE if width > 1.5 * height else SIDE
+    markup = f'<img width="{across}" alt="{html.escape(alt)}" src="{source}">'  # the page enlarges it pixel by pixel
+    return Figure(f"{picture.name}_{record.entry}", f"{title}, {picture.title}", alt, markup)
+
+
+def _png(sheet: "NDArray[np.float64]") -> bytes:
+    import numpy as np
+    from PIL import Image
+
+    file = io.BytesIO()
+    Image.fromarray(np.rint(255 * sheet).astype(np.uint8)).save(file, "png", optimize=True)
+    return file.getvalue()
 
 
 def _sheet(array: "NDArray[np.uint8]", picture: Picture) -> "NDArray[np.float64]":

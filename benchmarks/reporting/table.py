@@ -1,12 +1,13 @@
 """The one table model; renderers only render."""
 
 import re
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable
 from dataclasses import dataclass, replace
 from typing import Literal
 
 Tone = Literal["", "good", "bad", "open", "mark"]
 Better = Literal["", "higher", "lower"]
+NUMBERS = ("entries", "images/s", "mean", "memory", "ours", "paper", "rank", "runs done", "seed", "seeds", "wall")
 
 
 @dataclass(frozen=True)
@@ -59,24 +60,10 @@ class Table:
         columns = tuple(self.columns[place] for place in kept)
         return replace(self, columns=columns, rows=tuple(tuple(row[place] for place in kept) for row in self.rows))
 
-    def by_first_column(self) -> dict[str, "Table"]:
-        """A table for each text of the first column, without that column."""
-        rows: dict[str, list[tuple[Cell, ...]]] = {}
-        for row in self.rows:
-            rows.setdefault(row[0].text, []).append(row[1:])
-        return {text: replace(self, columns=self.columns[1:], rows=tuple(found)) for text, found in rows.items()}
 
-    def with_links(self, homes: Mapping[str, str]) -> "Table":
-        """The table for a report of several pages; `homes` says which page a place is in, a place without one has no
-        link."""
-        rows = tuple(tuple(replace(cell, link=_moved(cell.link, homes)) for cell in row) for row in self.rows)
-        return replace(self, rows=rows)
-
-
-def _moved(link: str, homes: Mapping[str, str]) -> str:
-    if not link.startswith("#"):
-        return link
-    return f"{homes[link[1:]]}{link}" if link[1:] in homes else ""
+def headings(*names: str) -> tuple[Column, ...]:
+    """Columns of these names, in this order; those of NUMBERS stand on the right."""
+    return tuple(Column(name, "right" if name in NUMBERS else "left") for name in names)
 
 
 def anchors(titles: Iterable[str], prefix: str) -> list[str]:

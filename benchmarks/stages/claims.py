@@ -1,20 +1,16 @@
 """Every claim with its verdict in each profile that has records."""
 
-import csv
 from pathlib import Path
 
 from benchmarks.judging import claims
-from benchmarks.records import profiles_with_records
-from benchmarks.stages.judge import TABLES
+from benchmarks.judging.tables import Judged
+from benchmarks.record.records import TABLES, profiles_with_records
 
 
-def verdicts_of(profile: str) -> list[dict[str, str]]:
+def verdicts_of(profile: str) -> list[Judged]:
     """Rows of the profile's verdicts.csv; none before the first `judge`."""
     path = TABLES / profile / "verdicts.csv"
-    if not path.exists():
-        return []
-    with open(path, newline="", encoding="utf-8") as file:
-        return list(csv.DictReader(file))
+    return Judged.read(path) if path.exists() else []
 
 
 def run() -> None:
@@ -26,7 +22,7 @@ def run() -> None:
     for _, claim in claims.read_all():
         words = []
         for profile in judged:
-            found = [row["verdict"] for row in judged[profile] if row["claim"] == claim.id]
+            found = [row.verdict for row in judged[profile] if row.claim == claim.id]
             words.append(", ".join(found) or "not judged yet")
         rows.append([claim.id, claim.kind, claims.paper_value(claim), *words])
     print(tabulate(rows, headers=["claim", "kind", "paper", *judged], disable_numparse=True))

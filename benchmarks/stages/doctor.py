@@ -1,35 +1,44 @@
 """Can this machine run a profile? Hardware, versions, data, disk: a line each, with the fix."""
 
-import re
 import shutil
 import sys
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 
-from benchmarks import hardware, profiles
+from packaging.requirements import InvalidRequirement, Requirement
+
 from benchmarks.data.parts import dataset
-from benchmarks.errors import CheckFailed
-from benchmarks.receipts import LOCK
+from benchmarks.files.errors import CheckFailed
+from benchmarks.plan import composition, hardware, profiles
+from benchmarks.record.receipts import LOCK
 
 DISK_GIB = 2.0  # models, caches and evaluations of the largest profile measured so far, twice over
+OLDEST, NEWEST = (3, 11), (3, 14)  # of Python; the same bytes are promised on the oldest, the reference
+
+
+def _dotted(numbers: tuple[int, int]) -> str:
+    return ".".join(map(str, numbers))
 
 
 def lock_findings(lock: Path) -> list[str]:
-    """Packages that are not installed as the lock file pins them."""
+    """Packages that are not installed as the lock file pins them for this Python and system."""
     if not lock.exists():
         return [f"{lock} is missing; restore it with git"]
     found = []
     for line in lock.read_text().splitlines():
-        pin = re.fullmatch(r"([A-Za-z0-9_.\[\]-]+)==([^\s;#]+).*", line.strip())
-        if not pin:
-            continue
-        name, wanted = pin.group(1).split("[")[0], pin.group(2)
         try:
-            installed = version(name)
+            pin = Requirement(line.partition("#")[0].strip().rstrip("\\"))
+        except InvalidRequirement:  # a comment, an option, a hash
+            continue
+        if pin.marker is not None and not pin.marker.evaluate():
+            continue
+        try:
+            installed = version(pin.name)
         except PackageNotFoundError:
-            installed = "nothing"
-        if installed != wanted:
-            found.append(f"{name} is {installed}, the lock has {wanted}")
+            installed = None
+        if installed is None or not pin.specifier.contains(installed, prereleases=True):
+            locked = str(pin.specifier).removeprefix("==")
+            found.append(f"{pin.name} is {installed or 'nothing'}, the lock has {locked}")
     return found
 
 
@@ -41,14 +50,14 @@ def run(name: str | None) -> None:
         CheckFailed: something would keep the profile from running.
     """
     if name is None:
-        name = profiles.read_params().profile
+        name = composition.read_params().profile
     profile = profiles.read(name)
     wrong = 0
 
-    def line(what: str, good: bool, told: str) -> None:
+    def line(what: str, good: bool, message: str) -> None:
         nonlocal wrong
         wrong += not good
-        print(f"{'ok   ' if good else 'WRONG'} {what}: {told}")
+        print(f"{'ok   ' if good else 'WRONG'} {what}: {message}")
 
     machine = hardware.this_machine(profile.hardware.device)
     unmet = {field: (needed, found) for field, needed, found in hardware.mismatches(profile.hardware, machine)}
@@ -64,15 +73,15 @@ def run(name: str | None) -> None:
     for field, needed, here in checks:
         fix = "" if field not in unmet else "; run on such a machine, or stages with --off-profile (marked)"
         line(f"hardware.{field}", field not in unmet, f"needs {needed}, here {here}{fix}")
-    python = ".".join(map(str, sys.version_info[:2]))
-    line("python", python == "3.11", f"needs 3.11, here {python}")
+    python = sys.version_info[:2]
+    line("python", OLDEST <= python <= NEWEST, f"needs {_dotted(OLDEST)} to {_dotted(NEWEST)}, here {_dotted(python)}")
     pins = lock_findings(LOCK)
     line(
         "versions",
         not pins,
         "as the lock file pins them" if not pins else f"{pins[0]} ({len(pins)} in all); run: make setup",
     )
-    for data in profiles.compose(profile).datasets:
+    for data in composition.compose(profile).datasets:
         folder = Path("data") / data
         if not folder.exists():
             line(f"data {data}", True, f"not fetched yet; dvc repro will, or: claimbench fetch {data}")

@@ -8,7 +8,7 @@ import shutil
 from pathlib import Path
 
 from benchmarks.data.parts import dataset
-from benchmarks.errors import InputError
+from benchmarks.files.errors import InputError
 
 FOLDER = Path("extractors")
 DATA = Path("data")
@@ -40,8 +40,8 @@ def _train(name: str, folder: Path) -> str:
     """The extractor's name, with the classifier's share of right answers on test."""
     from benchmarks.metrics.extractors import kept, small_classifier
     from benchmarks.metrics.extractors.training import train_classifier
-    from benchmarks.seeds import torch_generator
-    from benchmarks.torch_flags import TorchFlags
+    from benchmarks.run.seeds import torch_generator
+    from benchmarks.run.torch_flags import TorchFlags
 
     found = dataset.find(name)
     if not isinstance(found, dataset.Dataset):

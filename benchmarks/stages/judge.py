@@ -4,14 +4,13 @@ import shutil
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
-from benchmarks import profiles
-from benchmarks.judging import claims, tables
-from benchmarks.methods import all_methods
-from benchmarks.provenance import entry_source
-from benchmarks.records import EntryRecord, profiles_with_records, records_of
-from benchmarks.typed_files import write_text
-
-TABLES = Path("results/tables")
+from benchmarks.files.typed_files import write_text
+from benchmarks.judging import claims
+from benchmarks.judging.results import Results, judged
+from benchmarks.plan import composition, profiles
+from benchmarks.provenance.freshness import why_stale
+from benchmarks.provenance.identity import Identities
+from benchmarks.record.records import RECEIPTS, TABLES, profiles_with_records, read_receipt, records_of
 
 
 def profiles_having(entries_by_profile: Mapping[str, Sequence[str]]) -> dict[str, list[str]]:
@@ -23,44 +22,48 @@ def profiles_having(entries_by_profile: Mapping[str, Sequence[str]]) -> dict[str
     return having
 
 
-def stale_entries(profile: str, records: Sequence[EntryRecord], root: Path) -> set[str]:
-    """Entries whose record was made by other code, settings or seeds than the profile and the tree have today."""
-    methods = all_methods(root)
-    params = profiles.compose(profiles.read(profile, root), root) if profile in profiles.names(root) else None
-    return {
-        record.entry
-        for record in records
-        if params is None
-        or record.entry not in params.entries
-        or record.method not in methods
-        or record.source
-        != entry_source(methods[record.method], root, profiles.needed_methods(params, record.entry, root))
-        or [run.seed for run in record.runs] != params.entries[record.entry].seeds
-        or (not record.modified and record.settings_hash != params.settings_hash(record.entry))
-    }
+def results(root: Path = Path(), receipts: bool = True) -> list[Results]:
+    """Every profile that has records, judged; `receipts` says whether to read those too.
+
+    Raises:
+        InputError: a malformed claim, profile, record or receipt.
+    """
+    plans = {name: profiles.read(name, root) for name in profiles.names(root)}
+    entries = {name: list(plan.entries) for name, plan in plans.items()}
+    known, elsewhere = claims.read_all(root, entries), profiles_having(entries)
+    today = Identities(root)
+    found = []
+    for profile in profiles_with_records(root):
+        records = records_of(profile, root)
+        params = composition.compose(plans[profile], root) if profile in plans else None
+        stale = frozenset(record.entry for record in records if why_stale(record, params, today))
+        paths = sorted((root / RECEIPTS / profile).glob("*.json")) if receipts else []
+        read = {path.stem: read_receipt(path) for path in paths}
+        found.append(judged(profile, records, known, elsewhere, stale, read))
+    return found
 
 
 def build(root: Path, destination: Path) -> None:
-    """Writes every table; folders of profiles without records go.
+    """Judges and writes every table.
 
     Raises:
         InputError: a malformed claim, profile or record; nothing is written then.
     """
-    entries = claims.entries_by_profile(root)  # once: reading every profile takes longer than judging
-    known = claims.read_all(root, entries)
-    elsewhere = profiles_having(entries)
-    made = {}
-    for name in profiles_with_records(root):
-        records = records_of(name, root)
-        made[name] = tables.files(records, known, elsewhere, stale_entries(name, records, root))
+    write(results(root, receipts=False), destination)
+
+
+def write(everything: Sequence[Results], destination: Path) -> None:
+    """Writes every table; folders of profiles without records go, and tables that are none."""
+    made = {each.profile: each.tables() for each in everything}
     for profile, texts in made.items():
         for name, text in texts.items():
             write_text(destination / profile / name, text)
-    for folder in destination.glob("*"):
-        if folder.is_dir() and folder.name not in made:
+    for folder in (folder for folder in destination.glob("*") if folder.is_dir()):
+        if folder.name not in made:
             shutil.rmtree(folder)
-        elif "frontiers.csv" not in made.get(folder.name, {}):  # of claims that are gone
-            (folder / "frontiers.csv").unlink(missing_ok=True)
+        else:
+            for path in (path for path in folder.iterdir() if path.name not in made[folder.name]):
+                path.unlink()
 
 
 def run() -> None:

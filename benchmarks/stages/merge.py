@@ -1,11 +1,9 @@
 """After `git merge`: unites what DVC and the pipeline write, so that both sides' results stay valid.
 
-Lock files keep the entries of both sides; where one stage has two, neither is kept and `dvc repro` takes it from the
-run cache or runs it. A profile gets the entries that either side added; params.yaml is composed anew. Generated files
-take our side and are made again by `dvc repro`.
+Lock files keep the stages of both sides; where one stage has two, neither is kept and `dvc repro` takes it from the
+run cache or runs it. Pipelines are composed anew. Tables and reports take our side; `dvc repro` makes them again.
 """
 
-import re
 import subprocess
 import tempfile
 from pathlib import Path
@@ -13,14 +11,13 @@ from typing import Any
 
 import yaml
 
-from benchmarks import profiles
-from benchmarks.errors import CheckFailed, InputError
+from benchmarks.files.errors import CheckFailed, InputError
+from benchmarks.files.typed_files import write_text
+from benchmarks.plan import composition, profiles
+from benchmarks.plan.params import PARAMS
 from benchmarks.stages import readme
-from benchmarks.stages.new_method import insert_entry
-from benchmarks.typed_files import write_text
 
-GENERATED = ("results/tables/", "reports/")
-BLOCK = re.compile(r"^  ([a-z0-9_]+):.*\n(?:(?:   .*)?\n)*", re.MULTILINE)  # an entry of a profile, to the next
+GENERATED = ("results/tables/", "reports/", "pipelines/")
 
 
 def unite(ours: dict[str, Any], theirs: dict[str, Any]) -> dict[str, Any]:
@@ -52,24 +49,6 @@ def _side(number: int, name: str) -> str:
     return _git("show", f":{number}:{name}") if there else ""
 
 
-def unite_profile(ours: str, base: str, theirs: str) -> str | None:
-    """A profile's text with the entries that each side added, at their place; None where a person must decide."""
-    start = base.find("entries:")
-    blocks = [{found[1]: found[0] for found in BLOCK.finditer(text, text.find("entries:"))} for text in (base, theirs)]
-    added = {name: block for name, block in blocks[1].items() if name not in blocks[0]}
-    here = {found[1] for found in BLOCK.finditer(ours, ours.find("entries:"))}
-    if start < 0 or here & set(added):
-        return None
-    for block in added.values():
-        theirs = theirs.replace(block, "", 1)
-    merged = _merged(ours, base, theirs)
-    if merged is None:
-        return None
-    for block in added.values():
-        merged = insert_entry(merged, block)
-    return merged
-
-
 def _merged(ours: str, base: str, theirs: str) -> str | None:
     """What git makes of three texts; None where they conflict."""
     with tempfile.TemporaryDirectory() as scratch:
@@ -93,13 +72,6 @@ def _unite_readme(name: str) -> bool:
     return merged is not None
 
 
-def _unite_profile(name: str) -> bool:
-    merged = unite_profile(*(_side(number, name) for number in (2, 1, 3)))
-    if merged is not None:
-        write_text(Path(name), merged)
-    return merged is not None
-
-
 def run() -> None:
     """Raises InputError outside a git checkout, CheckFailed when files only a person can merge are left."""
     for name in _conflicts():
@@ -107,13 +79,13 @@ def run() -> None:
         if path.name == "dvc.lock":
             ours, theirs = (yaml.safe_load(_side(number, name)) or {} for number in (2, 3))
             write_text(path, yaml.safe_dump(unite(ours, theirs), sort_keys=False))
-        elif path == profiles.PARAMS or name.startswith(GENERATED):
+        elif path == PARAMS or name.startswith(GENERATED):
             if not _side(2, name):  # our side removed it; if it is still made, `dvc repro` makes it again
                 _git("rm", "--quiet", "--force", "--", name)
                 continue
             _git("checkout", "--ours", "--", name)
-        elif name == "README.md" or path.parent == profiles.FOLDER:
-            if not (_unite_readme(name) if name == "README.md" else _unite_profile(name)):
+        elif name == "README.md":
+            if not _unite_readme(name):
                 continue
         else:
             continue
@@ -121,9 +93,7 @@ def run() -> None:
         print(f"{name}: united")
     if left := _conflicts():
         raise CheckFailed(f"{left[0]}: only you can resolve this ({len(left)} in all); then again: claimbench merge")
-    name = str(yaml.safe_load(profiles.PARAMS.read_text())["profile"])
-    profiles.write_params(profiles.compose(profiles.read(name)))
-    _git("add", "--", str(profiles.PARAMS))
-    print(
-        "params.yaml: composed anew. Next: dvc repro --allow-missing && claimbench readme && git add -A && git commit"
-    )
+    name = str(yaml.safe_load(PARAMS.read_text())["profile"])
+    composition.write_params(composition.compose(profiles.read(name)))
+    _git("add", "--", str(PARAMS), "pipelines")
+    print("pipelines: composed anew. Next: dvc repro --allow-missing && claimbench readme && git add -A && git commit")

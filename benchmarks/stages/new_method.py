@@ -1,39 +1,27 @@
-"""Writes a complete small method of a family: its file, profile blocks, claims, page and test."""
+"""Writes a complete small method of a family: its file, its test, and its entries with the claims about them."""
 
 import keyword
 import re
 from pathlib import Path
 from string import Template
+from textwrap import indent
 
-from benchmarks import profiles
-from benchmarks.errors import InputError
+from benchmarks.files.errors import InputError
+from benchmarks.files.typed_files import write_text
 from benchmarks.judging import claims
-from benchmarks.methods import all_methods
-from benchmarks.provenance import FAMILIES
-from benchmarks.typed_files import write_text
+from benchmarks.plan import composition, profiles
+from benchmarks.plan.methods import all_methods
+from benchmarks.plan.params import PARAMS
 
 PROFILES = ("smoke", "cpu")
+FAMILIES = Path("benchmarks/families")
+LONGEST = 40  # letters of a name: what is written stays within a line
+RESERVED = {"con", "prn", "aux", "nul", *(f"{port}{number}" for port in ("com", "lpt") for number in range(10))}
 
 
 def families_with_template(root: Path = Path()) -> list[str]:
     """Families for which a method can be written."""
     return sorted(path.parent.parent.name for path in (root / FAMILIES).glob("*/new_method/method.py.txt"))
-
-
-def insert_entry(text: str, block: str) -> str:
-    """A profile's text with an entry's block at its place in the alphabet, so that branches touch different lines.
-
-    Raises:
-        InputError: the profile has no `entries:` line to insert below.
-    """
-    name = block.strip().partition(":")[0]
-    if not (start := re.search(r"^entries:.*\n", text, re.MULTILINE)):
-        raise InputError(f"benchmarks/profiles: no line `entries:` to insert {name} below; write the block by hand")
-    for found in re.finditer(r"^  ([a-z0-9_]+):[^\n]*\n", text[start.end() :], re.MULTILINE):
-        if found.group(1) > name:
-            at = start.end() + found.start()
-            return text[:at] + block + text[at:]
-    return text.rstrip("\n") + "\n" + block
 
 
 def run(name: str, family: str, root: Path = Path()) -> None:
@@ -47,35 +35,40 @@ def run(name: str, family: str, root: Path = Path()) -> None:
         raise InputError(f"method {name}: names are lower case letters, digits and underscores, a letter first")
     if keyword.iskeyword(name):
         raise InputError(f"method {name}: a word of Python cannot name a module; choose another name")
+    if len(name) > LONGEST or name in RESERVED:
+        raise InputError(f"method {name}: no name of a file on every system; choose one of at most {LONGEST} letters")
     if family not in families_with_template(root):
         raise InputError(f"family {family}: no template; there are {', '.join(families_with_template(root))}")
+    if (root / f"implementations/{family}/{name}").exists():
+        raise InputError(f"method {name}: the package implementations/{family}/{name} hides it; choose another name")
     if name in all_methods(root):
         raise InputError(f"method {name}: {all_methods(root)[name].path} is there already; choose another name")
     folder = root / FAMILIES / family / "new_method"
     texts = {path.name: Template(path.read_text()).substitute(name=name) for path in sorted(folder.glob("*.txt"))}
     writes = {
         root / f"implementations/{family}/{name}.py": texts["method.py.txt"],
-        root / f"benchmarks/claims/{name}.yaml": texts["claims.yaml.txt"],
-        root / f"docs/{name}.md": texts["page.md.txt"],
+        root / f"benchmarks/claims/{name}.yaml": _with_entries(texts["claims.yaml.txt"], texts["entry.yaml.txt"]),
         root / f"tests/exact/test_{name}.py": texts["test.py.txt"],
     }
     if there := [path for path in writes if path.exists()]:
         raise InputError(f"{there[0]}: already there; remove it or choose another name")
-    for profile in PROFILES:
-        path = root / profiles.FOLDER / f"{profile}.yaml"
-        writes[path] = insert_entry(path.read_text(), texts["entry.yaml.txt"])
-    before = {path: path.read_text() if path.exists() else None for path in writes}
     try:
         for path, text in writes.items():
             write_text(path, text)
         claims.read_all(root)
     except InputError:
-        for path, old in before.items():
-            path.unlink(missing_ok=True) if old is None else write_text(path, old)
+        for path in writes:
+            path.unlink(missing_ok=True)
         raise
-    composed = profiles.PARAMS.exists() and re.search(r"^profile: (\w+)", profiles.PARAMS.read_text(), re.MULTILINE)
+    composed = PARAMS.exists() and re.search(r"^profile: (\w+)", PARAMS.read_text(), re.MULTILINE)
     if composed and composed.group(1) in PROFILES:
-        profiles.write_params(profiles.compose(profiles.read(composed.group(1), root), root))
+        composition.write_params(composition.compose(profiles.read(composed.group(1), root), root))
     for path in writes:
-        print(f"{path}: {'written' if before[path] is None else 'entry added'}")
+        print(f"{path}: written")
     print(f"Next: dvc repro (trains {name} only), python -m pytest tests/conformance tests/exact/test_{name}.py")
+
+
+def _with_entries(text: str, entry: str) -> str:
+    """A claim file with the entry in each profile that has small runs."""
+    block = "".join(f"  {profile}:\n{indent(entry, '  ')}" for profile in PROFILES)
+    return text.replace("claims:\n", f"entries:\n{block}claims:\n", 1)

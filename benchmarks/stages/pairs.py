@@ -4,58 +4,53 @@ Noises and their images (reflow, distillation), prompts and their completions (p
 The folder is there whole or not at all.
 """
 
-import importlib
 import shutil
-from pathlib import Path
 
-from benchmarks import profiles
-from benchmarks.data.parts.corpus import Corpus
-from benchmarks.errors import CheckFailed
-from benchmarks.methods import find_method, tasks
-from benchmarks.progress import Progress
-from benchmarks.seeds import derive
+from benchmarks.files.errors import InputError
+from benchmarks.files.typed_files import write_json
+from benchmarks.plan import composition, hardware
+from benchmarks.plan.family import family
+from benchmarks.plan.pipelines import pairs_of
+from benchmarks.provenance.identity import Identities
+from benchmarks.run.files import pairs_files
+from benchmarks.run.job import PairsJob
+from benchmarks.run.progress import Progress
+from benchmarks.run.seeds import seed_of_pairs
 from benchmarks.stages.evaluate import trained
-from benchmarks.stages.train import RUNS, check_hardware, examples_of, model_folder
-
-
-def pairs_folder(profile: str, entry: str, seed: int, count: int) -> Path:
-    return RUNS / profile / entry / "pairs" / f"n{count}_s{seed}"
+from benchmarks.stages.train import of_entry, trainer_of
 
 
 def run(profile: str, entry: str, seed: int, count: int, off_profile: bool) -> None:
-    """Raises InputError when params, hardware, settings or models are not as they must be; CheckFailed when the run
-    that trained the model diverged.
+    """Of a model whose training did not end well there are none: the folder then says why.
+
+    Raises InputError when params, hardware, settings or models are not as they must be; code was edited meanwhile.
     """
-    params = profiles.read_params_of(profile)
-    composed = profiles.run_of(params, entry)
-    method = find_method(composed.method)
-    check_hardware(params.hardware, profile, off_profile)
-    told = trained(method, profile, entry, seed)
-    if told.status != "done":
-        raise CheckFailed(f"{entry} s{seed}: no pairs of a model whose training {told.status}: {told.reason}")
-    settings = profiles.typed_settings(method, composed.method_settings(), f"{profiles.PARAMS}: entries.{entry}")
-    import torch
-
-    from benchmarks.torch_flags import TorchFlags
-
-    family = importlib.import_module(f"benchmarks.families.{method.family}.pairs")
-    folder = pairs_folder(profile, entry, seed, count)
+    params = composition.read_params_of(profile)
+    composed = composition.run_of(params, entry)
+    hardware.check(params.hardware, profile, off_profile)
+    found = trained(params, entry, seed)
+    folder = pairs_of(profile, entry, seed, count)
+    if found.status != "done":  # what would learn from them is skipped too, and says why
+        shutil.rmtree(folder, ignore_errors=True)
+        write_json(folder / "none.json", {"status": found.status, "reason": found.reason})
+        print(f"{entry} s{seed}: no pairs of a model whose training {found.status}: {found.reason}")
+        return
+    source = Identities().pairs(params, entry)
+    own = trainer_of(params, entry)
+    make = family(composed.family).pair_maker()
     partial = folder.with_name(f".{folder.name}.partial")
     shutil.rmtree(partial, ignore_errors=True)
     partial.mkdir(parents=True)
-    weights = torch.load(model_folder(profile, entry, seed) / "model.pt", "cpu", weights_only=True)
-    flags, task = TorchFlags(**params.hardware.arithmetic()), tasks(method.family)[composed.task]
-    with Progress(f"{profile} {entry} s{seed} pairs", -(-count // family.BATCH), family.BATCH) as progress:
-
-        def report(done: int) -> None:
-            progress.step(-(-done // family.BATCH), 0.0, 0.0)
-
-        # What learned from pairs itself makes its own from other draws than those that it has learned from.
-        own = derive(seed, entry) if getattr(settings, "pairs", None) else seed
-        given = (method.module(), settings, task, weights, own, count, flags, partial, report)
-        if task.dataset is not None and isinstance(examples := examples_of(task.dataset), Corpus):
-            family.make(*given, examples)
-        else:
-            family.make(*given)
+    with Progress(f"{profile} {entry} s{seed} pairs", count, 1) as progress:
+        job = PairsJob(
+            **of_entry(params, entry, seed_of_pairs(seed, entry, own.settings)),
+            files=pairs_files(params, entry, seed),
+            count=count,
+            folder=partial,
+            report=progress.reached,
+        )
+        make(job)
+    if Identities().pairs(params, entry) != source:
+        raise InputError(f"entry {entry}: code of {composed.method} was edited while it made pairs; run: dvc repro")
     shutil.rmtree(folder, ignore_errors=True)
     partial.rename(folder)

@@ -1,11 +1,11 @@
 """Composes a profile into params.yaml."""
 
-from benchmarks import profiles
+from benchmarks.plan import composition, profiles
 
 
 def run(name: str) -> None:
     """Raises InputError when the profile or an entry in it is malformed; params.yaml is then left as it was."""
-    params = profiles.compose(profiles.read(name))
-    profiles.write_params(params)
-    runs = sum(len(family) for family in params.runs.values())
+    params = composition.compose(profiles.read(name))
+    composition.write_params(params)
+    runs = sum(len(entry.seeds) for entry in params.entries.values() if entry.steps is not None)
     print(f"params.yaml is composed for {name}: {len(params.entries)} entries, {runs} training runs. Next: dvc repro")

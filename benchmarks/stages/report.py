@@ -1,47 +1,69 @@
-"""Stage report: results/ -> reports/, and what the composed profile says in short."""
+"""Stage report: results/ -> the Markdown and LaTeX of reports/; on demand the pages of reports/site/."""
 
+from collections.abc import Sequence
 from pathlib import Path
 
 from tabulate import tabulate
 
-from benchmarks import profiles
-from benchmarks.errors import InputError
-from benchmarks.reporting import numbers, pages, read, tables, verdicts
+from benchmarks.files.errors import InputError
+from benchmarks.files.typed_files import write_text
+from benchmarks.judging.results import Results
+from benchmarks.plan import composition
+from benchmarks.reporting import committed, numbers, tables, verdicts
+from benchmarks.stages import judge
 
 REPORTS = Path("reports")
+SITE = REPORTS / "site"  # not in git
 
 
 def run() -> None:
-    """Writes every report; prints where the composed profile's is, and its verdicts."""
-    pages.build(Path(), REPORTS)
-    tell()
+    """Writes what is in git, removes reports of profiles without records; prints the composed profile's verdicts."""
+    everything = judge.results()
+    write(everything, REPORTS)
+    tell(everything)
 
 
-def tell() -> None:
-    """Prints the verdicts of the composed profile and the path of its page."""
+def write(everything: Sequence[Results], destination: Path) -> None:
+    """Writes the Markdown and LaTeX of every profile, and removes that of others."""
+    made = committed.files(everything)
+    for name, text in made.items():
+        write_text(destination / name, text)
+    for path in [*destination.glob("*/README.md"), *destination.glob("*/tables/*.tex")]:
+        if str(path.relative_to(destination)) not in made:
+            path.unlink()
+
+
+def site() -> None:
+    """Builds the pages with every number and figure."""
+    from benchmarks.reporting import site as pages  # matplotlib and jinja2 take a second
+
+    for path in pages.build(judge.results(), SITE):
+        print(path)
+
+
+def tell(everything: Sequence[Results] | None = None) -> None:
+    """Prints the verdicts of the composed profile and the path of its report."""
     profile = _composed()
-    if profile not in read.profiles_with_tables():
-        print(f"no tables of profile {profile} yet" if profile else "no profile is composed")
-        for path in sorted(REPORTS.glob("*/index.html")):
-            print(path)
-        return
-    print(summary(read.results(profile)))
-    print(f"\n{REPORTS / profile / 'index.html'}")
+    for results in judge.results() if everything is None else everything:
+        if results.profile == profile:
+            print(f"{summary(results)}\n\n{REPORTS / profile / 'README.md'}")
+            return
+    print(f"no records of profile {profile} yet" if profile else "no profile is composed")
 
 
-def summary(results: read.Results) -> str:
+def summary(results: Results) -> str:
     """Counts and rows of verdicts in plain text."""
     rows = []
-    for row in results.verdicts:
-        mark = tables.marks(row.stale).text
-        verdict = f"{row.verdict} [{mark}]" if mark else row.verdict
-        rows.append((numbers.shortened(row.claim, 50), verdicts.ours(row), verdict))
-    head = f"profile {results.profile}: {pages.introduction(results)}"
+    for verdict in results.verdicts:
+        mark = tables.marks(results.marks(verdict)).text
+        word = f"{verdict.verdict} [{mark}]" if mark else verdict.verdict
+        rows.append((numbers.shortened(verdict.claim.id, 50), verdicts.ours(verdict), word))
+    head = f"profile {results.profile}: {committed.introduction(results)}"
     return head + "\n\n" + tabulate(rows, headers=("claim", "ours", "verdict"), disable_numparse=True)
 
 
 def _composed() -> str:
     try:
-        return profiles.read_params().profile
+        return composition.read_params().profile
     except InputError:
         return ""

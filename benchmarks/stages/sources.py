@@ -1,35 +1,48 @@
-"""Stage sources: writes sources/<method>.txt, sources/stages/<stage>.txt and sources/data/<dataset>.txt."""
+"""Stage sources: hashes of code in sources/, on which the other stages depend."""
 
 from pathlib import Path
 
-from benchmarks.methods import all_methods
-from benchmarks.source_hashes import source_hash
-from benchmarks.typed_files import write_text
+from benchmarks.files.typed_files import canonical, write_text
+from benchmarks.plan import composition, profiles
+from benchmarks.plan.params import Params
+from benchmarks.provenance.identity import Identities
 
 FOLDER = Path("sources")
+# Stages that belong to no entry, and the function that each runs.
+STAGES = {
+    "features": ("benchmarks.stages.features", "run"),
+    "extractors": ("benchmarks.stages.extractors", "run"),
+    "judge": ("benchmarks.stages.judge", "run"),
+    "report": ("benchmarks.stages.report", "run"),
+}
 
 
-def wanted(root: Path = Path()) -> dict[Path, Path]:
-    """Hash file (below sources/) of each source file that DVC stages depend on."""
-    files = {Path(f"{name}.txt"): method.path for name, method in all_methods(root).items()}
-    for family in sorted((root / "benchmarks/families").iterdir()):
-        for stage in ("train", "evaluate"):
-            if (path := family / f"{stage}.py").exists():
-                files[Path("stages") / f"{stage}_{family.name}.txt"] = path
-    for stage in ("features", "extractors", "collect", "judge", "report"):
-        if (path := root / f"benchmarks/stages/{stage}.py").exists():
-            files[Path("stages") / f"{stage}.txt"] = path
+def texts(params: Params, root: Path = Path()) -> dict[Path, str]:
+    """What each file below sources/ holds, for a composed profile."""
+    today = Identities(root)
+    found = {Path(f"{stage}.txt"): today.code.hash([today.code.find(*run)]) for stage, run in STAGES.items()}
     for path in sorted((root / "benchmarks/data").glob("*.py")):
         if path.name != "__init__.py":
-            files[Path("data") / f"{path.stem}.txt"] = path
-    return files
+            dataset = today.code.find(f"benchmarks.data.{path.stem}", "DATASET")
+            found[Path("data") / f"{path.stem}.txt"] = today.code.hash([dataset])
+    for entry, composed in params.entries.items():
+        place = Path(params.profile) / entry
+        if composed.steps is not None:
+            found[place / "train.txt"] = today.training(params, entry)
+            if today.makes_pairs(params, entry):
+                found[place / "pairs.txt"] = today.pairs(params, entry)
+        found[place / "evaluate.txt"] = today.evaluation(params, entry)
+    # What tables are marked as stale by, of all profiles.
+    every = {name: composition.compose(profiles.read(name, root), root) for name in profiles.names(root)}
+    whole = {name: {entry: today.evaluation(one, entry) for entry in one.entries} for name, one in every.items()}
+    return {**{path: text + "\n" for path, text in found.items()}, Path("entries.json"): canonical(whole) + "\n"}
 
 
 def run() -> None:
     """Writes every hash; files of code that is gone are removed."""
-    files = wanted()
-    for target, path in files.items():
-        write_text(FOLDER / target, source_hash(path) + "\n")
-    for path in FOLDER.rglob("*.txt"):
-        if path.relative_to(FOLDER) not in files:
+    found = texts(composition.read_params())
+    for path, text in found.items():
+        write_text(FOLDER / path, text)
+    for path in (path for path in FOLDER.rglob("*") if path.is_file()):
+        if path.relative_to(FOLDER) not in found:
             path.unlink()

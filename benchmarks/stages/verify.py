@@ -1,53 +1,61 @@
-"""Do results/ and reports/ still hold together? Hashes artefacts again, rebuilds every table and report."""
+"""Do results/, reports/ and README.md still agree? Hashes artefacts again, writes every table and report anew."""
 
 import math
 import tempfile
+from collections.abc import Mapping, Sequence
+from itertools import zip_longest
 from pathlib import Path
 
-from benchmarks import profiles
-from benchmarks.errors import CheckFailed
-from benchmarks.methods import find_method
-from benchmarks.provenance import entry_source
-from benchmarks.receipts import file_hash
-from benchmarks.records import (
+from benchmarks.files.errors import CheckFailed
+from benchmarks.judging.results import Results
+from benchmarks.plan import composition
+from benchmarks.provenance.freshness import why_stale
+from benchmarks.provenance.identity import Identities
+from benchmarks.record.receipts import file_hash
+from benchmarks.record.records import (
     ENTRIES,
     RECEIPTS,
+    TABLES,
     EntryRecord,
+    Metric,
     StageReceipt,
     flat,
-    profiles_with_records,
     read_receipt,
     read_record,
-    records_of,
 )
-from benchmarks.reporting import pages
+from benchmarks.reporting import committed
 from benchmarks.stages import evaluate, judge, readme
-from benchmarks.stages.judge import TABLES
-
-REPORTS = Path("reports")
+from benchmarks.stages.report import REPORTS, SITE
 
 # On another processor sums are taken in another order: float64 evaluation of the same weights agrees to about 1e-12
 # relative; weights in float32 leave 1e-6 of room in ill-conditioned directions.
 RELATIVE, ABSOLUTE = 1e-6, 1e-9
+WHOLE = ("cpu", "smoke")  # profiles of which each entry has a record of today's code; the others take hours, and lag
 
 
-def first_difference(wanted: Path, found: Path) -> str | None:
-    """Which byte of a file differs from its rebuilt self, or None."""
+def first_difference(wanted: bytes, found: Path) -> str | None:
+    """Which byte of a file differs from what it should be, or None."""
     if not found.exists():
         return f"{found}: missing; the records give it"
-    one, other = wanted.read_bytes(), found.read_bytes()
-    if one == other:
+    other = found.read_bytes()
+    if wanted == other:
         return None
-    at = next((i for i, (a, b) in enumerate(zip(one, other, strict=False)) if a != b), min(len(one), len(other)))
-    line = one[:at].count(b"\n") + 1
+    at = next((i for i, (a, b) in enumerate(zip(wanted, other, strict=False)) if a != b), min(len(wanted), len(other)))
+    line = wanted[:at].count(b"\n") + 1
     return f"{found}: byte {at} (line {line}) differs from what the records give"
 
 
-def _compare(rebuilt: Path, committed: Path) -> list[str]:
-    wanted = {path.relative_to(rebuilt) for path in rebuilt.rglob("*") if path.is_file()}
-    there = {path.relative_to(committed) for path in committed.rglob("*") if path.is_file()}
-    findings = [found for name in sorted(wanted) if (found := first_difference(rebuilt / name, committed / name))]
-    return findings + [f"{committed / name}: nothing in the records gives this file" for name in sorted(there - wanted)]
+def generated(everything: Sequence[Results]) -> dict[Path, str]:
+    """Text of every table and of every report in git, by its path."""
+    tables = {TABLES / each.profile / name: text for each in everything for name, text in each.tables().items()}
+    return tables | {REPORTS / name: text for name, text in committed.files(everything).items()}
+
+
+def _differences(wanted: Mapping[Path, str]) -> list[str]:
+    there = {path for folder in (TABLES, REPORTS) for path in folder.rglob("*") if path.is_file()}
+    others = sorted(path for path in there - set(wanted) if not path.is_relative_to(SITE))
+    findings = [found for path, text in sorted(wanted.items()) if (found := first_difference(text.encode(), path))]
+    return findings + [f"{path}: nothing in the records gives this file" for path in others]
 
 
 def _artefacts() -> tuple[list[str], int, int]:
@@ -72,7 +80,7 @@ def _pairs() -> list[str]:
     findings = [f"{ENTRIES / name}: has no receipt" for name in sorted(records - receipts)]
     findings += [f"{RECEIPTS / name}: has no record" for name in sorted(receipts - records)]
     for name in sorted(records & receipts):
-        evaluated = str(evaluate.EVALS / name.with_suffix("") / "record.json")
+        evaluated = str(ENTRIES / name)
         wanted = [stage.artefacts[evaluated] for stage in _stages(name) if evaluated in stage.artefacts]
         if wanted != [file_hash(ENTRIES / name)]:
             findings.append(f"{ENTRIES / name}: its SHA-256 is not the one in {RECEIPTS / name}")
@@ -83,32 +91,59 @@ def _stages(name: Path) -> list[StageReceipt]:
     return read_receipt(RECEIPTS / name).stages
 
 
+def _not_of_today(everything: Sequence[Results]) -> list[str]:
+    """Entries of the composed profile without a record of today's code, where it is one that may not lag."""
+    params = composition.read_params()
+    if params.profile not in WHOLE:
+        return []
+    records = {record.entry: record for each in everything if each.profile == params.profile for record in each.records}
+    today = Identities()
+    findings = [
+        f"{ENTRIES / params.profile / entry}.json: no such file; run: dvc repro"
+        for entry in params.entries
+        if entry not in records
+    ]
+    stale = {entry: why_stale(record, params, today) for entry, record in records.items()}
+    return findings + [
+        f"{ENTRIES / params.profile / entry}.json: {why}; run: dvc repro" for entry, why in stale.items() if why
+    ]
+
+
 def rerun_findings() -> list[str]:
     """Evaluates the models of the composed profile again; numbers that moved by more than the stated tolerance."""
-    params = profiles.read_params()
+    params = composition.read_params()
     findings = []
     for entry in params.entries:
-        committed = read_record(ENTRIES / params.profile / f"{entry}.json")
-        needed = profiles.needed_methods(params, entry)
-        if committed.source != entry_source(find_method(committed.method), needed=needed):
-            findings.append(f"{entry}: made by other code than today's; run: dvc repro")
-            continue
+        place = ENTRIES / params.profile / f"{entry}.json"
+        committed = read_record(place)
         with tempfile.TemporaryDirectory() as scratch:
             evaluate.run(params.profile, entry, committed.off_profile, Path(scratch))
-            findings += _moved(committed, read_record(Path(scratch) / params.profile / entry / "record.json"))
+            findings += _moved(committed, read_record(Path(scratch) / place))
     return findings
 
 
 def _moved(committed: EntryRecord, again: EntryRecord) -> list[str]:
     findings = []
     for before, after in zip(committed.runs, again.runs, strict=True):
+        which = f"{committed.entry} s{before.seed}"
+        if (before.status, len(before.metrics)) != (after.status, len(after.metrics)):
+            findings.append(
+                f"{which}: {before.status} with {len(before.metrics)} numbers is committed, "
+                f"{after.status} with {len(after.metrics)} came again"
+            )
+            continue
         for one, other in zip(before.metrics, after.metrics, strict=True):
-            pairs = zip(flat(one.value or 0.0), flat(other.value or 0.0), strict=True)
-            if not all(math.isclose(a, b, rel_tol=RELATIVE, abs_tol=ABSOLUTE) for a, b in pairs):
-                findings.append(
-                    f"{committed.entry} s{before.seed} {one.name}: {one.value} is committed, {other.value} came again"
-                )
+            if not _agree(one, other):
+                findings.append(f"{which} {one.name}: {one.value} is committed, {other.value} came again")
     return findings
+
+
+def _agree(one: Metric, other: Metric) -> bool:
+    """Whether two values are one, up to the stated tolerance; a value that is not finite is None."""
+    if one.value is None or other.value is None:
+        return one.value is other.value
+    pairs = zip_longest(flat(one.value), flat(other.value), fillvalue=math.nan)
+    return one.name == other.name and all(math.isclose(a, b, rel_tol=RELATIVE, abs_tol=ABSOLUTE) for a, b in pairs)
 
 
 def run(rerun: bool) -> None:
@@ -118,22 +153,16 @@ def run(rerun: bool) -> None:
         InputError: a malformed file.
         CheckFailed: something differs; each finding names its file.
     """
-    for profile in profiles_with_records():
-        records_of(profile)
+    everything = judge.results()
     findings, here, away = _artefacts()
-    findings += _pairs()
-    with tempfile.TemporaryDirectory() as scratch:
-        tables, reports = Path(scratch) / "tables", Path(scratch) / "reports"
-        judge.build(Path(), tables)
-        findings += _compare(tables, TABLES)
-        pages.build(Path(), reports)
-        findings += _compare(reports, REPORTS)
-        rebuilt = sum(path.is_file() for path in Path(scratch).rglob("*"))
-    if told := readme.finding(Path()):
-        findings.append(told)
+    findings += [*_pairs(), *_not_of_today(everything)]
+    wanted = generated(everything)
+    findings += _differences(wanted)
+    if message := readme.finding(everything):
+        findings.append(message)
     if rerun:
         findings += rerun_findings()
-    print(f"{here} artefacts at hand hashed ({away} are not here), {rebuilt} tables and report files rebuilt")
+    print(f"{here} artefacts at hand hashed ({away} are not here), {len(wanted)} tables and reports compared")
     if findings:
         raise CheckFailed("\n  ".join([f"{len(findings)} findings", *findings]))
     print("everything is as the records say")

@@ -4,9 +4,8 @@ import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from scipy import stats
-
 from benchmarks.statistics.samples import check_share, checked, summarise
+from benchmarks.statistics.student import quantile
 
 
 @dataclass(frozen=True)
@@ -31,7 +30,7 @@ def student_t(values: Sequence[float], level: float = 0.95) -> Interval:
     sample = summarise(values)
     if sample.n == 1:
         return Interval(sample.mean, -math.inf, math.inf, 1, "Student t")
-    half = t_quantile(level, sample.n - 1) * sample.standard_error
+    half = quantile(level, sample.n - 1) * sample.standard_error
     return Interval(sample.mean, sample.mean - half, sample.mean + half, sample.n, "Student t")
 
 
@@ -63,10 +62,5 @@ def log_log_slope(x: Sequence[float], y: Sequence[float], level: float = 0.95) -
         raise ValueError("x: found one logarithm for all points; a slope needs at least two different x")
     slope = math.fsum((a / run_length) * b for a, b in zip(run, rise, strict=True)) / run_length
     residual = math.hypot(*(b - slope * a for a, b in zip(run, rise, strict=True)))
-    half = t_quantile(level, n - 2) * (residual / math.sqrt(n - 2)) / run_length
+    half = quantile(level, n - 2) * (residual / math.sqrt(n - 2)) / run_length
     return Interval(slope, slope - half, slope + half, n, "log-log least squares")
-
-
-def t_quantile(level: float, degrees: float) -> float:
-    """The t for which |T| <= t has probability `level`, T being Student's t with the given degrees of freedom."""
-    return float(stats.t.isf((1.0 - level) / 2.0, degrees))

@@ -57,7 +57,6 @@ class Saturation:
     gain: Comparison
     late: Comparison
     middle: int
-    still_rising: bool
     reversed: tuple[int, ...]
 
 
@@ -109,4 +108,4 @@ def saturating(
         decision = "holds" if level and not doubtful else "undecided"
     plain = contrast([samples[last], samples[0]], [1.0, -1.0], shared_seeds, alpha)
     late = contrast([samples[last], samples[middle]], [1.0, -1.0], shared_seeds, alpha)
-    return Saturation(decision, plain, late, middle, rising, turned)
+    return Saturation(decision, plain, late, middle, turned)

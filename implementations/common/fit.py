@@ -14,6 +14,7 @@ import torch
 from torch import Tensor, nn
 
 from implementations.common.averaging import ExponentialMovingAverage
+from implementations.common.errors import Unsupported
 
 
 class Interrupted(Exception):
@@ -26,6 +27,19 @@ class Checkpoint(Protocol):
     def load(self) -> dict[str, Any] | None: ...
     def due(self, step: int) -> bool: ...
     def save(self, state: dict[str, Any]) -> None: ...
+
+
+class NullCheckpoint:
+    """Of runs that are never interrupted, since they are short."""
+
+    def load(self) -> None:
+        return None
+
+    def due(self, step: int) -> bool:
+        return False
+
+    def save(self, state: dict[str, Any]) -> None:
+        raise AssertionError("a run that keeps nothing was interrupted")
 
 
 @dataclass(frozen=True)
@@ -59,7 +73,9 @@ class Batches:
 
     def __init__(self, examples: int, batch: int, generator: torch.Generator):
         if not 0 < batch <= examples:
-            raise ValueError(f"a batch of {batch} cannot be drawn from {examples} examples")
+            raise Unsupported(
+                f"a batch of {batch} cannot be drawn from {examples} examples; make settings.batch smaller"
+            )
         self.examples, self.batch, self.generator = examples, batch, generator
         self.order, self.position = torch.empty(0, dtype=torch.int64), 0
 

@@ -22,6 +22,7 @@ from implementations.diffusion.parts.backbones import starting_noise
 from implementations.diffusion.parts.grids import ddpm_subset, quadratic_steps, uniform_steps
 from implementations.diffusion.parts.parameterisations import Denoiser, clipped
 from implementations.diffusion.parts.paths import linear_betas
+from implementations.diffusion.parts.protocol import DiffusionMethod
 from implementations.diffusion.parts.samplers import Streams
 
 
@@ -91,9 +92,6 @@ def sigma_hat(model: Denoiser, settings: Settings, steps: int, streams: Streams)
     return samplers.ancestral_large(denoise, starting_noise(model, streams), quadratic(settings, steps), streams)
 
 
-SAMPLERS = (ddim, ddim_quadratic, ddim_eta_02, ddim_eta_05, ddim_eta_1, sigma_hat)
-
-
 def encode(model: Denoiser, settings: Settings, x: Tensor, steps: int) -> Tensor:
     """Examples (batch, *shape) to the noise that `ddim_quadratic` makes them from, float64 (section 5.4)."""
     return samplers.inverted(model, x.double(), quadratic(settings, steps))
@@ -111,3 +109,9 @@ def reconstruction_error(model: Denoiser, settings: Settings, x: Tensor, steps: 
     """
     back = decode(model, settings, encode(model, settings, x, steps), steps)
     return ((back - x.double()) / 2).square().flatten(1).mean(1)
+
+
+METHOD = DiffusionMethod(
+    settings=Settings, samplers=(ddim, ddim_quadratic, ddim_eta_02, ddim_eta_05, ddim_eta_1, sigma_hat),
+    trained_by="ddpm", reconstruction_error=reconstruction_error,
+)  # fmt: skip

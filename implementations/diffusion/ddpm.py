@@ -17,8 +17,9 @@ from dataclasses import dataclass
 from typing import Literal, get_args
 
 import torch
-from torch import Tensor, nn
+from torch import Tensor
 
+from implementations.common.recipes import WARMED_ADAM
 from implementations.common.settings import require_positive
 from implementations.diffusion.parts import likelihood, parameterisations, samplers
 from implementations.diffusion.parts.augmentations import mirrored, require_images
@@ -26,6 +27,7 @@ from implementations.diffusion.parts.backbones import Network, backbone, startin
 from implementations.diffusion.parts.grids import ddpm_subset, uniform_steps
 from implementations.diffusion.parts.parameterisations import Denoise, Denoiser, clipped
 from implementations.diffusion.parts.paths import ddpm, linear_betas, mixed
+from implementations.diffusion.parts.protocol import DiffusionMethod
 
 Prediction = Literal["noise", "data", "velocity", "mean"]
 OBJECTIVES, VARIANCES = ("simple", "bound"), ("large", "small")
@@ -87,16 +89,6 @@ def build(settings: Settings, shape: tuple[int, ...], generator: torch.Generator
     return Denoiser(backbone(settings.network, shape, settings.width, settings.dropout, generator), meaning)
 
 
-def optimiser(model: nn.Module, settings: Settings) -> torch.optim.Optimizer:
-    """Adam with its defaults."""
-    return torch.optim.Adam(model.parameters(), lr=settings.learning_rate, fused=True)
-
-
-def learning_rate_factor(settings: Settings, images: int) -> float:
-    """Rises linearly from 0 to 1 over the first `warmup` images."""
-    return 1.0 if images >= settings.warmup else images / settings.warmup
-
-
 def loss(model: Denoiser, settings: Settings, x: Tensor, generator: torch.Generator) -> Tensor:
     """L_simple, the mean over the batch and the dimensions, of what the network predicts; or a term of the bound."""
     x = mirrored(x, settings.flips, generator)
@@ -128,12 +120,10 @@ def ancestral_small(model: Denoiser, settings: Settings, steps: int, streams: sa
     return samplers.ancestral(limited(model, settings), starting_noise(model, streams), grid, streams)
 
 
-SAMPLERS = (ancestral_large, ancestral_small)
-
-
 def bound_terms(denoise: Denoise, settings: Settings, x: Tensor, eps: samplers.Noise) -> Tensor:
-    """L_0 ... L_T, (T + 1, batch) in nats, at one draw of each x_t; T evaluations. L_0 is that of equation 13, or a
-    density's where the data has no grey levels.
+    """L_0 ... L_T, (T + 1, batch) in nats, at one draw of each x_t; T evaluations.
+
+    L_0 is that of equation 13, or a density's where the data has no grey levels.
     """
     return likelihood.terms(limited(denoise, settings), x.double(), eps, *chain(settings), settings.grey_levels)
 
@@ -145,3 +135,9 @@ def variational_bound(model: Denoiser, settings: Settings, x: Tensor, generator:
         return torch.randn(y.shape, generator=generator, device=generator.device).to(y)
 
     return bound_terms(model, settings, x, draw).sum(0)
+
+
+METHOD = DiffusionMethod(
+    settings=Settings, build=build, loss=loss, recipe=WARMED_ADAM, samplers=(ancestral_large, ancestral_small),
+    variational_bound=variational_bound, bound_terms=bound_terms, varies=("parameterisation", "objective"),
+)  # fmt: skip

@@ -15,8 +15,9 @@ from dataclasses import dataclass
 from typing import Literal, get_args
 
 import torch
-from torch import Tensor, nn
+from torch import Tensor
 
+from implementations.common.recipes import WARMED_ADAM
 from implementations.common.settings import require_positive
 from implementations.diffusion.parts import parameterisations, samplers
 from implementations.diffusion.parts.augmentations import LABELS, changed, require_images
@@ -24,6 +25,7 @@ from implementations.diffusion.parts.backbones import Network, backbone, startin
 from implementations.diffusion.parts.grids import even_in_time, karras
 from implementations.diffusion.parts.parameterisations import Denoiser
 from implementations.diffusion.parts.paths import per_example, variance_exploding, variance_preserving
+from implementations.diffusion.parts.protocol import DiffusionMethod
 from implementations.diffusion.parts.samplers import Churn, Streams
 
 Preconditioning = Literal["edm", "vp", "ve"]
@@ -76,16 +78,6 @@ def build(settings: Settings, shape: tuple[int, ...], generator: torch.Generator
     rows["vp"] = parameterisations.noise(parameterisations.time_label(VP, 999.0))
     size, labels = (settings.width, settings.dropout), LABELS if settings.augmentation > 0 else 0
     return Denoiser(backbone(settings.network, shape, *size, generator, labels), rows[settings.preconditioning])
-
-
-def optimiser(model: nn.Module, settings: Settings) -> torch.optim.Optimizer:
-    """Adam with its defaults, which are the paper's."""
-    return torch.optim.Adam(model.parameters(), lr=settings.learning_rate, fused=True)
-
-
-def learning_rate_factor(settings: Settings, images: int) -> float:
-    """Rises linearly from 0 to 1 over the first `warmup` images."""
-    return 1.0 if images >= settings.warmup else images / settings.warmup
 
 
 def noise_levels(settings: Settings, count: int, generator: torch.Generator) -> Tensor:
@@ -147,4 +139,8 @@ def churned(model: Denoiser, settings: Settings, steps: int, streams: Streams) -
     return samplers.churned(model, *_begun(model, streams, levels(settings, steps)), streams, CHURN)
 
 
-SAMPLERS = (heun, euler, heun_uniform, euler_uniform, churned)
+METHOD = DiffusionMethod(
+    settings=Settings, build=build, loss=loss, recipe=WARMED_ADAM,
+    samplers=(heun, euler, heun_uniform, euler_uniform, churned),
+    varies=("preconditioning", "weighting", "noise_density"),
+)  # fmt: skip

@@ -17,15 +17,17 @@ from dataclasses import dataclass
 from typing import Literal, get_args
 
 import torch
-from torch import Tensor, nn
+from torch import Tensor
 
 from implementations.common.ode import Solver
+from implementations.common.recipes import Recipe, adam
 from implementations.common.settings import require_positive
 from implementations.diffusion.parts import likelihood, samplers
 from implementations.diffusion.parts.backbones import Network, backbone, starting_noise
 from implementations.diffusion.parts.couplings import independent, minibatch_optimal_transport
 from implementations.diffusion.parts.parameterisations import Denoiser, Parameterisation, time_label
 from implementations.diffusion.parts.paths import Path, linear, mixed, variance_preserving
+from implementations.diffusion.parts.protocol import DiffusionMethod
 
 PathName = Literal["optimal_transport", "variance_preserving"]
 CouplingName = Literal["independent", "minibatch_optimal_transport"]
@@ -94,17 +96,15 @@ def build(settings: Settings, shape: tuple[int, ...], generator: torch.Generator
     return Denoiser(network, velocity(path_of(settings)[0]))
 
 
-def optimiser(model: nn.Module, settings: Settings) -> torch.optim.Optimizer:
-    """Adam with its defaults, which are the paper's."""
-    return torch.optim.Adam(model.parameters(), lr=settings.learning_rate, fused=True)
-
-
 def learning_rate_factor(settings: Settings, images: int) -> float:
     """Rises linearly from 0 to 1 over `warmup` images and falls linearly to 0 at `decay_end`."""
     end, warmup = settings.decay_end, settings.warmup
     if images < warmup:
         return images / warmup
     return 1.0 if end is None else max(0.0, (end - images) / (end - warmup))
+
+
+RECIPE = Recipe(adam, learning_rate_factor)  # Adam with its defaults, which are the paper's
 
 
 def loss(model: Denoiser, settings: Settings, x: Tensor, generator: torch.Generator) -> Tensor:
@@ -136,12 +136,17 @@ def dopri5(model: Denoiser, settings: Settings, steps: int, streams: samplers.St
     return samplers.solved(model, starting_noise(model, streams), path, solver, 1.0, end)[0]
 
 
-SAMPLERS = (euler, midpoint, dopri5)
-
-
 def log_likelihood(model: Denoiser, settings: Settings, x: Tensor, generator: torch.Generator) -> Tensor:
-    """log p(x) of (batch, *shape), nats, (batch,), by dopri5 from `first_time` to N(0, I) (appendix C); beyond
-    `exact_trace_dimensions` it draws the trace's probes."""
+    """log p(x) of (batch, *shape), nats, (batch,), by dopri5 from `first_time` to N(0, I) (appendix C).
+
+    Beyond `exact_trace_dimensions` it draws the trace's probes.
+    """
     (path, _), solver = path_of(settings), Solver("dopri5", tolerance=settings.tolerance)
     probes, prior = likelihood.trace_probes(x, settings.exact_trace_dimensions, generator), likelihood.standard_normal
     return likelihood.log_likelihood(model, x.double(), path, prior, solver, probes, settings.first_time)[0]
+
+
+METHOD = DiffusionMethod(
+    settings=Settings, build=build, loss=loss, recipe=RECIPE, samplers=(euler, midpoint, dopri5),
+    log_likelihood=log_likelihood, varies=("path", "coupling"),
+)  # fmt: skip

@@ -18,9 +18,11 @@ from dataclasses import dataclass
 from typing import Literal, get_args
 
 import torch
-from torch import Tensor, nn
+from torch import Tensor
 
+from implementations.common.errors import Unsupported
 from implementations.common.ode import Solver
+from implementations.common.recipes import WARMED_ADAM
 from implementations.common.settings import require_positive
 from implementations.diffusion.parts import samplers
 from implementations.diffusion.parts.augmentations import mirrored, require_images
@@ -29,6 +31,7 @@ from implementations.diffusion.parts.couplings import Recorded
 from implementations.diffusion.parts.grids import at_times, uniform_time
 from implementations.diffusion.parts.parameterisations import Denoiser, time_label, velocity
 from implementations.diffusion.parts.paths import diffuse, linear
+from implementations.diffusion.parts.protocol import DiffusionMethod
 from implementations.diffusion.parts.samplers import Streams
 
 Times = Literal["uniform", "logit_normal", "noise_end"]
@@ -74,16 +77,6 @@ def build(settings: Settings, shape: tuple[int, ...], generator: torch.Generator
     return Denoiser(network, velocity(time_label(linear(), 999.0)))
 
 
-def optimiser(model: nn.Module, settings: Settings) -> torch.optim.Optimizer:
-    """Adam with its defaults, which are the paper's."""
-    return torch.optim.Adam(model.parameters(), lr=settings.learning_rate, fused=True)
-
-
-def learning_rate_factor(settings: Settings, images: int) -> float:
-    """Rises linearly from 0 to 1 over the first `warmup` images."""
-    return 1.0 if images >= settings.warmup else images / settings.warmup
-
-
 def drawn_times(settings: Settings, count: int, generator: torch.Generator) -> Tensor:
     """t of `count` examples, (count,), float64, in [0, 1]."""
     if settings.times == "noise_end":
@@ -104,7 +97,7 @@ def paired_loss(model: Denoiser, settings: Settings, x: Tensor, noise: Tensor, g
 def loss(model: Denoiser, settings: Settings, x: Tensor, generator: torch.Generator) -> Tensor:
     """`paired_loss` of data with fresh noise; ValueError where the settings ask for the pairs of a flow."""
     if settings.pairs is not None:
-        raise ValueError("reflow and distillation learn from the pairs of a flow, not from data")
+        raise Unsupported("reflow and distillation learn from the pairs of a flow, not from data")
     x = mirrored(x, settings.flips, generator)
     noise = torch.randn(x.shape, generator=generator, device=generator.device).to(x)
     return paired_loss(model, settings, x, noise, generator)
@@ -127,9 +120,6 @@ def rk45(model: Denoiser, settings: Settings, steps: int, streams: Streams) -> T
     return _flowed(model, settings, starting_noise(model, streams))
 
 
-SAMPLERS = (euler, rk45)
-
-
 def recorded(model: Denoiser, settings: Settings, streams: Streams) -> Recorded:
     """Noises and where `rk45` takes them, float64: what the next flow, or a distillation, learns from (algorithm 1)."""
     noise = starting_noise(model, streams)
@@ -139,3 +129,9 @@ def recorded(model: Denoiser, settings: Settings, streams: Streams) -> Recorded:
 def straightness(model: Denoiser, settings: Settings, steps: int, streams: Streams) -> Tensor:
     """int |v(x_t, t) - (x_1 - x_0)|^2 dt along the path of each noise, by N steps of `euler`, (batch,), float64."""
     return samplers.straightness(model, starting_noise(model, streams), uniform_time(linear(), steps))
+
+
+METHOD = DiffusionMethod(
+    settings=Settings, build=build, loss=loss, recipe=WARMED_ADAM, paired_loss=paired_loss, recorded=recorded,
+    samplers=(euler, rk45), straightness=straightness, varies=("reflows", "times"),
+)  # fmt: skip

@@ -18,15 +18,17 @@ from dataclasses import dataclass, replace
 from typing import Literal, get_args
 
 import torch
-from torch import Tensor, nn
+from torch import Tensor
 
 from implementations.common.ode import Solver
+from implementations.common.recipes import WARMED_ADAM
 from implementations.common.settings import require_positive
 from implementations.diffusion.parts import likelihood, parameterisations, paths, samplers
 from implementations.diffusion.parts.augmentations import mirrored, require_images
 from implementations.diffusion.parts.backbones import Network, backbone, starting_noise
 from implementations.diffusion.parts.grids import falling_times
 from implementations.diffusion.parts.parameterisations import Denoiser
+from implementations.diffusion.parts.protocol import DiffusionMethod
 from implementations.diffusion.parts.samplers import Streams
 
 Sde = Literal["ve", "vp", "sub_vp"]
@@ -84,16 +86,6 @@ def build(settings: Settings, shape: tuple[int, ...], generator: torch.Generator
     return Denoiser(backbone(settings.network, shape, settings.width, settings.dropout, generator), meaning)
 
 
-def optimiser(model: nn.Module, settings: Settings) -> torch.optim.Optimizer:
-    """Adam with its defaults."""
-    return torch.optim.Adam(model.parameters(), lr=settings.learning_rate, fused=True)
-
-
-def learning_rate_factor(settings: Settings, images: int) -> float:
-    """Rises linearly from 0 to 1 over the first `warmup` images."""
-    return 1.0 if images >= settings.warmup else images / settings.warmup
-
-
 def loss(model: Denoiser, settings: Settings, x: Tensor, generator: torch.Generator) -> Tensor:
     """Equation 7 as E |n s + eps|^2, t uniform on [first_time, 1]; the mean over the batch and the dimensions."""
     x = mirrored(x, settings.flips, generator)
@@ -137,12 +129,16 @@ def probability_flow(model: Denoiser, settings: Settings, steps: int, streams: S
     return samplers.first_order(model, x, grid[-2:])
 
 
-SAMPLERS = (euler_maruyama, reverse_diffusion, predictor_corrector, probability_flow)
-
-
 def log_likelihood(model: Denoiser, settings: Settings, x: Tensor, generator: torch.Generator) -> Tensor:
     """log p(x) of (batch, *shape), nats, (batch,), by dopri5 from `first_time` to the prior (appendix D.2)."""
     (path, deviation), solver = path_of(settings), Solver("dopri5", tolerance=settings.tolerance)
     probes = likelihood.trace_probes(x, settings.exact_trace_dimensions, generator)
     how = path, lambda z: likelihood.standard_normal(z, deviation), solver, probes, settings.first_time
     return likelihood.log_likelihood(model, x.double(), *how)[0]
+
+
+METHOD = DiffusionMethod(
+    settings=Settings, build=build, loss=loss, recipe=WARMED_ADAM,
+    samplers=(euler_maruyama, reverse_diffusion, predictor_corrector, probability_flow), log_likelihood=log_likelihood,
+    varies=("sde",),
+)  # fmt: skip

@@ -23,11 +23,13 @@ import torch
 from torch import Tensor, nn
 
 from implementations.common.ode import ADAPTIVE, Solver
+from implementations.common.recipes import Recipe
 from implementations.common.settings import require_positive
 from implementations.flows.parts.bijections import Chain
 from implementations.flows.parts.flow import Flow
 from implementations.flows.parts.logit import Logit
 from implementations.flows.parts.multiscale import Multiscale, Reshape, Squeeze, image_shape, squeezed
+from implementations.flows.parts.protocol import FlowMethod
 from implementations.flows.parts.trace import Integration, Trace, Transport, drawn, fixed, integrating, no_probes
 from implementations.networks.field import conv_field, mlp_field
 
@@ -148,3 +150,8 @@ def learning_rate_factor(settings: Settings, images: int) -> float:
 def loss(model: Cnf, x: Tensor, generator: torch.Generator) -> Tensor:
     """-mean log p(x) over the batch, nats; `x` is (batch, d), and the noise of the trace is drawn from `generator`."""
     return -model.estimate(x, generator).mean()
+
+
+RECIPE = Recipe(optimiser, learning_rate_factor)
+
+METHOD = FlowMethod(settings=Settings, build=build, loss=loss, recipe=RECIPE)

@@ -19,15 +19,18 @@ from dataclasses import dataclass
 from typing import Literal
 
 import torch
-from torch import Tensor, nn
+from torch import nn
 
+from implementations.common.errors import Unsupported
+from implementations.common.recipes import Recipe
 from implementations.common.settings import require_positive
 from implementations.flows.parts.actnorm import ActNorm
 from implementations.flows.parts.bijections import AdditiveCoupling, Chain, Rescale
 from implementations.flows.parts.edge_convolution import coupling_network
-from implementations.flows.parts.flow import Flow
+from implementations.flows.parts.flow import Flow, negative_log_likelihood
 from implementations.flows.parts.mixing import InvertibleLinear, InvertibleLinearLU, reversal, shuffle
 from implementations.flows.parts.multiscale import Multiscale, Reshape, Squeeze, image_shape, squeezed
+from implementations.flows.parts.protocol import FlowMethod
 from implementations.flows.parts.split_coupling import SplitAffineCoupling, SplitPrior, TopPrior
 from implementations.networks.mlp import mlp
 
@@ -98,7 +101,7 @@ def images(settings: Settings, shape: Sequence[int], generator: torch.Generator)
 def points(settings: Settings, dimensions: int, generator: torch.Generator) -> Flow:
     """The same steps on vectors, at one level; ours, as a density of points is not in the paper."""
     if dimensions < 2:
-        raise ValueError(f"a coupling splits at least 2 dimensions, not {dimensions}")
+        raise Unsupported(f"a coupling splits at least 2 dimensions, not {dimensions}")
 
     def network(inputs: int, outputs: int) -> nn.Module:
         return mlp(inputs, outputs, settings.hidden_units, settings.hidden_layers, generator, zero_output=True)
@@ -138,6 +141,8 @@ def optimiser(model: nn.Module, settings: Settings) -> torch.optim.Optimizer:
     return torch.optim.Adam(model.parameters(), lr=settings.learning_rate, betas=betas, fused=True)
 
 
-def loss(model: Flow, x: Tensor, generator: torch.Generator) -> Tensor:
-    """-mean log p(x) over the batch, nats; `x` is (batch, d), already dequantised, so nothing is drawn here."""
-    return -model.log_prob(x).mean()
+RECIPE = Recipe(optimiser, learning_rate_factor)
+
+METHOD = FlowMethod(
+    settings=Settings, build=build, loss=negative_log_likelihood, recipe=RECIPE, varies=("coupling", "permutation")
+)

@@ -19,7 +19,11 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor, nn
 
+from implementations.common.errors import Unsupported
+from implementations.common.recipes import ADAM
 from implementations.common.settings import require_positive
+from implementations.flows.parts.flow import negative_log_likelihood
+from implementations.flows.parts.protocol import FlowMethod
 
 
 @dataclass(frozen=True)
@@ -60,7 +64,7 @@ class MixtureOfFactorAnalysers(nn.Module):
             ValueError: fewer examples than components.
         """
         if len(x) < len(self.means):
-            raise ValueError(f"{len(self.means)} components start at as many examples, not at {len(x)}")
+            raise Unsupported(f"{len(self.means)} components start at as many examples, not at {len(x)}")
         with torch.no_grad():
             self.means.copy_(x[: len(self.means)])
             self.log_noise.copy_((0.5 * x.var(0) + self.smallest_noise).log().expand_as(self.log_noise))
@@ -103,11 +107,4 @@ def build(settings: Settings, shape: Sequence[int], generator: torch.Generator) 
     return MixtureOfFactorAnalysers(settings, math.prod(shape), generator)
 
 
-def optimiser(model: nn.Module, settings: Settings) -> torch.optim.Optimizer:
-    """Adam with its usual constants."""
-    return torch.optim.Adam(model.parameters(), lr=settings.learning_rate, fused=True)
-
-
-def loss(model: MixtureOfFactorAnalysers, x: Tensor, generator: torch.Generator) -> Tensor:
-    """-mean log p(x) over the batch, nats; nothing is drawn."""
-    return -model.log_prob(x).mean()
+METHOD = FlowMethod(settings=Settings, build=build, loss=negative_log_likelihood, recipe=ADAM)

@@ -18,12 +18,15 @@ from math import prod
 from typing import Literal
 
 import torch
-from torch import Tensor, nn
+from torch import nn
 
+from implementations.common.errors import Unsupported
+from implementations.common.recipes import Recipe
 from implementations.common.settings import require_positive
 from implementations.flows.parts.bijections import AdditiveCoupling, Chain, Diagonal, EvenFirst, Rescale
-from implementations.flows.parts.flow import Flow
+from implementations.flows.parts.flow import Flow, negative_log_likelihood
 from implementations.flows.parts.priors import Gaussian, Logistic, Prior
+from implementations.flows.parts.protocol import FlowMethod
 from implementations.flows.parts.whitening import ZcaWhitening
 from implementations.networks.mlp import mlp
 
@@ -63,7 +66,7 @@ def build(settings: Settings, shape: Sequence[int], generator: torch.Generator) 
     """An untrained model; at the defaults and 28 x 28 pixels it has 19,158,352 parameters."""
     dimensions = prod(shape)
     if dimensions < 2:
-        raise ValueError(f"a coupling splits at least 2 dimensions, not {dimensions}")
+        raise Unsupported(f"a coupling splits at least 2 dimensions, not {dimensions}")
     evens, odds = (dimensions + 1) // 2, dimensions // 2
     steps: list[nn.Module] = []
     if settings.data_range == "[-1, 1]":
@@ -88,6 +91,6 @@ def optimiser(model: nn.Module, settings: Settings) -> torch.optim.Optimizer:
     )
 
 
-def loss(model: Flow, x: Tensor, generator: torch.Generator) -> Tensor:
-    """-mean log p(x) over the batch, nats; `x` is (batch, d), already dequantised, so nothing is drawn here."""
-    return -model.log_prob(x).mean()
+RECIPE = Recipe(optimiser)
+
+METHOD = FlowMethod(settings=Settings, build=build, loss=negative_log_likelihood, recipe=RECIPE)

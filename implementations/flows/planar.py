@@ -14,35 +14,19 @@ is one monotone equation, a + m tanh a = w.y + b with m = w.u_hat, solved by New
 """
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 from functools import partial
 
 import torch
 from torch import Tensor, nn
 from torch.nn.functional import normalize, softplus
 
-from implementations.common.settings import require_positive
+from implementations.common.errors import Unsupported
 from implementations.flows.parts.autoencoder import AmortisedMaps
-from implementations.flows.parts.flow import Flow
+from implementations.flows.parts.flow import Flow, negative_log_likelihood
+from implementations.flows.parts.protocol import FlowMethod
+from implementations.flows.parts.rezende_mohamed import RMSPROP_WITH_MOMENTUM, Settings
 
 UNBENT = 0.5413248546129181  # log(e - 1), where m is 0: u = UNBENT w / |w|^2 gives u_hat = 0, the identity
-
-
-@dataclass(frozen=True)
-class Settings:
-    """The paper's learning rate goes with its 500,000 updates; short runs need a larger one."""
-
-    flow_length: int = 8  # K; figure 3 has 2, 8 and 32 (paper, from memory)
-    batch: int = 100  # section 6 (paper, from memory)
-    learning_rate: float = 1e-5  # section 6 (paper, from memory)
-    momentum: float = 0.9  # section 6 (paper, from memory)
-    gradient_clip: float | None = None  # ours: the paper clips nothing
-    ema_half_life: int | None = None  # examples; ours: the paper averages nothing
-
-    def __post_init__(self) -> None:
-        require_positive(self, "batch", "learning_rate", "gradient_clip", "ema_half_life")
-        if self.flow_length < 0 or not 0 <= self.momentum < 1:
-            raise ValueError(f"flow_length is at least 0, momentum in [0, 1), not {self.flow_length}, {self.momentum}")
 
 
 def constrained(u: Tensor, w: Tensor, level: float = 0.0) -> tuple[Tensor, Tensor]:
@@ -105,11 +89,6 @@ def invert(y: Tensor, u: Tensor, w: Tensor, b: Tensor) -> tuple[Tensor, Tensor]:
     return y, -_slope(torch.stack(bends), slack.flip(0).reshape(len(slack), -1)).log().sum(0)
 
 
-def planar(z: Tensor, u: Tensor, w: Tensor, b: Tensor) -> tuple[Tensor, Tensor]:
-    """f(z) and its log |det| of shape (batch,); u, w of shape (d,) or (batch, d), b of shape () or (batch,)."""
-    return compose(z, u[None], w[None], b[None])
-
-
 class Planar(nn.Module):
     """K maps, as a bijection from data to latent: `forward` inverts them, last first, and `inverse` applies them."""
 
@@ -133,17 +112,13 @@ def posterior(settings: Settings, dimensions: int) -> AmortisedMaps:
 def build(settings: Settings, shape: Sequence[int], generator: torch.Generator) -> Flow:
     """Untrained, with K (2 d + 1) parameters: u_hat near 0, |w| 1, b 0. ValueError for no vectors or no map."""
     if len(shape) != 1 or settings.flow_length < 1:
-        raise ValueError(f"planar models vectors by 1 map or more, not {tuple(shape)} by {settings.flow_length}")
+        raise Unsupported(f"planar models vectors by 1 map or more, not {tuple(shape)} by {settings.flow_length}")
     direction, off = torch.randn(2, settings.flow_length, shape[0], generator=generator)
     w = normalize(direction)
     return Flow(Planar(UNBENT * w + 0.1 * off, w, torch.zeros(settings.flow_length)), shape[0])
 
 
-def optimiser(model: nn.Module, settings: Settings) -> torch.optim.Optimizer:
-    """RMSprop with momentum; its other constants, which the paper does not state, are torch's defaults."""
-    return torch.optim.RMSprop(model.parameters(), lr=settings.learning_rate, momentum=settings.momentum)
-
-
-def loss(model: Flow, x: Tensor, generator: torch.Generator) -> Tensor:
-    """-mean log p(x) over the batch, nats; nothing is drawn."""
-    return -model.log_prob(x).mean()
+METHOD = FlowMethod(
+    settings=Settings, build=build, loss=negative_log_likelihood, recipe=RMSPROP_WITH_MOMENTUM, posterior=posterior,
+    varies=("flow_length",),
+)  # fmt: skip

@@ -16,32 +16,16 @@ r (gamma + r) / (alpha + r), so r^2 + (gamma - s) r - alpha s = 0, with one root
 """
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 
 import torch
 from torch import Tensor, nn
 from torch.nn.functional import softplus
 
-from implementations.common.settings import require_positive
+from implementations.common.errors import Unsupported
 from implementations.flows.parts.autoencoder import AmortisedMaps
-from implementations.flows.parts.flow import Flow
-
-
-@dataclass(frozen=True)
-class Settings:
-    """The paper's learning rate goes with its 500,000 updates; short runs need a larger one."""
-
-    flow_length: int = 8  # K; figure 3 has 2, 8 and 32 for planar maps (paper, from memory)
-    batch: int = 100  # section 6 (paper, from memory)
-    learning_rate: float = 1e-5  # section 6 (paper, from memory)
-    momentum: float = 0.9  # section 6 (paper, from memory)
-    gradient_clip: float | None = None  # ours: the paper clips nothing
-    ema_half_life: int | None = None  # examples; ours: the paper averages nothing
-
-    def __post_init__(self) -> None:
-        require_positive(self, "batch", "learning_rate", "gradient_clip", "ema_half_life")
-        if self.flow_length < 0 or not 0 <= self.momentum < 1:
-            raise ValueError(f"flow_length is at least 0, momentum in [0, 1), not {self.flow_length}, {self.momentum}")
+from implementations.flows.parts.flow import Flow, negative_log_likelihood
+from implementations.flows.parts.protocol import FlowMethod
+from implementations.flows.parts.rezende_mohamed import RMSPROP_WITH_MOMENTUM, Settings
 
 
 def _log_determinants(r: Sequence[Tensor], alpha: Tensor, gamma: Tensor, dimensions: int) -> Tensor:
@@ -80,11 +64,6 @@ def invert(y: Tensor, centre: Tensor, alpha_raw: Tensor, beta_raw: Tensor) -> tu
     return y, -_log_determinants(distances[::-1], alpha, gamma, y.shape[-1])
 
 
-def radial(z: Tensor, centre: Tensor, alpha_raw: Tensor, beta_raw: Tensor) -> tuple[Tensor, Tensor]:
-    """f(z) and its log |det| of shape (batch,); centre of shape (d,) or (batch, d), the others () or (batch,)."""
-    return compose(z, centre[None], alpha_raw[None], beta_raw[None])
-
-
 class Radial(nn.Module):
     """K maps, as a bijection from data to latent: `forward` inverts them, last first, and `inverse` applies them."""
 
@@ -113,17 +92,13 @@ def build(settings: Settings, shape: Sequence[int], generator: torch.Generator) 
         ValueError: the examples are not vectors, or there is no map.
     """
     if len(shape) != 1 or settings.flow_length < 1:
-        raise ValueError(f"radial models vectors by 1 map or more, not {tuple(shape)} by {settings.flow_length}")
+        raise Unsupported(f"radial models vectors by 1 map or more, not {tuple(shape)} by {settings.flow_length}")
     centre = torch.randn(settings.flow_length, shape[0], generator=generator)
     alpha_raw, off = 0.3 * torch.randn(2, settings.flow_length, generator=generator)
     return Flow(Radial(centre, alpha_raw, alpha_raw + off), shape[0])
 
 
-def optimiser(model: nn.Module, settings: Settings) -> torch.optim.Optimizer:
-    """RMSprop with momentum; its other constants, which the paper does not state, are torch's defaults."""
-    return torch.optim.RMSprop(model.parameters(), lr=settings.learning_rate, momentum=settings.momentum)
-
-
-def loss(model: Flow, x: Tensor, generator: torch.Generator) -> Tensor:
-    """-mean log p(x) over the batch, nats; nothing is drawn."""
-    return -model.log_prob(x).mean()
+METHOD = FlowMethod(
+    settings=Settings, build=build, loss=negative_log_likelihood, recipe=RMSPROP_WITH_MOMENTUM, posterior=posterior,
+    varies=("flow_length",),
+)  # fmt: skip

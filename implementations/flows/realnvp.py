@@ -21,6 +21,8 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
+from implementations.common.errors import Unsupported
+from implementations.common.recipes import Recipe
 from implementations.common.settings import require_positive
 from implementations.flows.parts.bijections import Chain, EvenFirst
 from implementations.flows.parts.couplings import (
@@ -30,9 +32,10 @@ from implementations.flows.parts.couplings import (
     channel_halves,
     checkerboard,
 )
-from implementations.flows.parts.flow import Flow
+from implementations.flows.parts.flow import Flow, negative_log_likelihood
 from implementations.flows.parts.logit import Logit
 from implementations.flows.parts.multiscale import Multiscale, Reshape, Squeeze, image_shape, squeezed
+from implementations.flows.parts.protocol import FlowMethod
 from implementations.networks.mlp import mlp
 from implementations.networks.resnet import ResidualNetwork, WeightNormConvolution
 
@@ -77,7 +80,7 @@ def build(settings: Settings, shape: Sequence[int], generator: torch.Generator) 
 
 def _of_vectors(settings: Settings, dimensions: int, generator: torch.Generator) -> Chain:
     if dimensions < 2:
-        raise ValueError(f"a coupling splits at least 2 dimensions, not {dimensions}")
+        raise Unsupported(f"a coupling splits at least 2 dimensions, not {dimensions}")
     evens, odds = (dimensions + 1) // 2, dimensions // 2
     parts: list[nn.Module] = [EvenFirst()]
     for number in range(settings.couplings):
@@ -128,6 +131,6 @@ def optimiser(model: nn.Module, settings: Settings) -> torch.optim.Optimizer:
     return torch.optim.Adam(groups, lr=settings.learning_rate, fused=True)
 
 
-def loss(model: Flow, x: Tensor, generator: torch.Generator) -> Tensor:
-    """-mean log p(x) over the batch, nats; `x` is (batch, d), already dequantised, so nothing is drawn here."""
-    return -model.log_prob(x).mean()
+RECIPE = Recipe(optimiser)
+
+METHOD = FlowMethod(settings=Settings, build=build, loss=negative_log_likelihood, recipe=RECIPE)

@@ -7,6 +7,8 @@ import torch
 from torch import Tensor, nn
 from torch.nn.functional import one_hot, silu
 
+from implementations.common.errors import Unsupported
+
 Affine = TypeVar("Affine", nn.Linear, nn.Conv2d)
 Random = torch.Generator | None  # none where nothing is drawn: on the meta device, without dropout
 
@@ -58,7 +60,7 @@ class ExplicitDropout(nn.Module):
         """ValueError unless 0 <= rate < 1."""
         super().__init__()
         if not 0 <= rate < 1:
-            raise ValueError(f"a dropout rate lies in [0, 1), not {rate}")
+            raise Unsupported(f"a dropout rate lies in [0, 1), not {rate}")
         self.rate = rate
 
     def forward(self, h: Tensor, generator: Random) -> Tensor:
@@ -85,7 +87,7 @@ class Conditioning(nn.Module):
         """`channels` sinusoidal features; ValueError unless these are even and at least 4."""
         super().__init__()
         if channels < 4 or channels % 2:
-            raise ValueError(f"a sinusoidal embedding has an even number of channels, at least 4, not {channels}")
+            raise Unsupported(f"a sinusoidal embedding has an even number of channels, at least 4, not {channels}")
         self.channels, self.classes = channels, classes
         self.of_class = dense(classes, channels, generator) if classes else None
         self.of_augmentation = dense(augmentations, channels, generator, bias=False) if augmentations else None

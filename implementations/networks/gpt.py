@@ -10,7 +10,6 @@ Sequences are padded on the right: causal attention then never looks at padding,
 """
 
 import math
-from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Literal
 
@@ -203,48 +202,3 @@ class GPT(nn.Module):
     def forward(self, tokens: Tensor, cache: Cache | None = None) -> Tensor:
         """`logits` of `hidden`."""
         return self.logits(self.hidden(tokens, cache))
-
-
-_GPT2_NAMES = {
-    "token": "wte",
-    "position": "wpe",
-    "blocks": "h",
-    "attention_norm": "ln_1",
-    "attention_in": "attn.c_attn",
-    "attention_out": "attn.c_proj",
-    "perceptron_norm": "ln_2",
-    "perceptron_in": "mlp.c_fc",
-    "perceptron_out": "mlp.c_proj",
-    "norm": "ln_f",
-}
-
-
-def _gpt2_name(name: str) -> str:
-    """`h.0.attn.c_attn.weight` of `blocks.0.attention_in.weight`."""
-    return ".".join(_GPT2_NAMES.get(part, part) for part in name.split("."))
-
-
-def load_gpt2(model: GPT, state: Mapping[str, Tensor]) -> GPT:
-    """Copies weights in GPT-2's layout, as a transformers model with or without output layer has them, into `model`.
-
-    Masks, which old files hold too, are passed over.
-
-    Raises:
-        ValueError: for weights that are missing, too many or of another shape, or an output matrix of its own; the
-            model is then as it was.
-    """
-    given = {name.removeprefix("transformer."): value for name, value in state.items()}
-    given = {name: value for name, value in given.items() if not name.endswith((".attn.bias", ".attn.masked_bias"))}
-    output = given.pop("lm_head.weight", None)
-    wanted = {_gpt2_name(name): parameter for name, parameter in model.named_parameters()}
-    if different := sorted(wanted.keys() ^ given.keys()):
-        raise ValueError(f"the model and the weights do not both have {', '.join(different)}")
-    for name, parameter in wanted.items():
-        if parameter.shape != given[name].shape:
-            raise ValueError(f"{name} is {tuple(given[name].shape)}, where the model has {tuple(parameter.shape)}")
-    if output is not None and not torch.equal(output, given["wte.weight"]):
-        raise ValueError("the weights have an output matrix that is not their token embedding, which GPT-2 has not")
-    with torch.no_grad():
-        for name, parameter in wanted.items():
-            parameter.copy_(given[name])
-    return model

@@ -27,10 +27,9 @@ def mlp(
     hidden_units: int,
     hidden_layers: int,
     generator: torch.Generator,
-    activation: type[nn.Module] = nn.ReLU,
     zero_output: bool = False,
 ) -> nn.Sequential:
-    """Hidden layers with an activation and a linear output: (..., inputs) -> (..., outputs).
+    """Hidden layers of rectified units and a linear output: (..., inputs) -> (..., outputs).
 
     With `zero_output` the output layer starts at zero, so that a flow may start at the identity. Parameters:
     (inputs + 1) h + (layers - 1)(h + 1) h + (h + 1) outputs for h hidden units.
@@ -38,7 +37,7 @@ def mlp(
     widths = [inputs] + [hidden_units] * hidden_layers
     layers: list[nn.Module] = []
     for before, after in itertools.pairwise(widths):
-        layers += [linear(before, after, generator), activation()]
+        layers += [linear(before, after, generator), nn.ReLU()]
     last = linear(widths[-1], outputs, generator)
     if zero_output:
         nn.init.zeros_(last.weight)

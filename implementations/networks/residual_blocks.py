@@ -40,6 +40,7 @@ def doubled(h: Tensor) -> Tensor:
 
 
 def unchanged(h: Tensor) -> Tensor:
+    """The identity, where a block does not resize."""
     return h
 
 

@@ -18,6 +18,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn.functional import silu
 
+from implementations.common.errors import Unsupported
 from implementations.networks.conditioning import Conditioning, Random
 from implementations.networks.residual_blocks import (
     Attention,
@@ -58,7 +59,7 @@ class UNet(nn.Module):
         super().__init__()
         sizes = [math.ceil(shape[1] / 2**level) for level in range(len(widths))]
         if missing := sorted(set(attention) - set(sizes)):
-            raise ValueError(f"no level for attention at {missing}: their heights are {sizes}")
+            raise Unsupported(f"no level for attention at {missing}: their heights are {sizes}")
         self.conditioning = conditioning
         width = conditioning.channels
         self.stem = convolution(shape[0], width, 3, generator, padding=1)

@@ -14,8 +14,7 @@ from dataclasses import dataclass
 from torch import Tensor
 
 from implementations.common.settings import require_positive
-
-LEARNS_FROM = "nothing"
+from implementations.preferences.parts.protocol import PreferenceMethod
 
 
 @dataclass(frozen=True)
@@ -49,3 +48,6 @@ def kl_bound(n: int) -> float:
     if n < 1:
         raise ValueError(f"n is at least 1, not {n}")
     return math.log(n) - (n - 1) / n
+
+
+METHOD = PreferenceMethod(settings=Settings, learns_from="nothing", best_of=best_of, kl_bound=kl_bound)

@@ -13,19 +13,19 @@ answers the same way.
 """
 
 from dataclasses import dataclass
-from typing import Literal, cast, get_args
+from typing import Literal, get_args
 
 import torch
-from torch import Tensor, nn
+from torch import Tensor
 from torch.nn import functional
 
 from implementations.common.settings import require_positive
 from implementations.preferences.parts.batches import Pairs
 from implementations.preferences.parts.models import LanguageModel, Network
-from implementations.preferences.parts.optimisers import OptimiserName, named_optimiser, warmed_up
+from implementations.preferences.parts.protocol import PreferenceMethod
+from implementations.preferences.parts.recipe import NAMED, OptimiserName, trunk_alone, whole_model
 from implementations.preferences.parts.responses import log_probs
 
-LEARNS_FROM = "pairs"
 Objective = Literal["sigmoid", "ipo"]
 
 
@@ -75,32 +75,11 @@ def sigmoid_loss(
     return -(1 - label_smoothing) * functional.logsigmoid(h) - label_smoothing * functional.logsigmoid(-h)
 
 
-def reference_free_loss(chosen: Tensor, rejected: Tensor, beta: float, label_smoothing: float = 0.0) -> Tensor:
-    """`sigmoid_loss` with the same reference probability for every response."""
-    alike = torch.zeros_like(chosen)
-    return sigmoid_loss(chosen, rejected, alike, alike, beta, label_smoothing)
-
-
 def ipo_loss(
     chosen: Tensor, rejected: Tensor, chosen_reference: Tensor, rejected_reference: Tensor, beta: float
 ) -> Tensor:
     """(h / beta - 1 / (2 beta))^2, arXiv 2310.12036, equation 17. Libraries give it ln p a token, and not summed."""
     return (margins(chosen, rejected, chosen_reference, rejected_reference) - 1 / (2 * beta)).square()
-
-
-def build(settings: Settings, trunk: LanguageModel) -> nn.Module:
-    """The trunk itself. The weights to start from are the reference's."""
-    return cast(nn.Module, trunk)
-
-
-def optimiser(model: nn.Module, settings: Settings) -> torch.optim.Optimizer:
-    """The one that the settings name."""
-    return named_optimiser(settings.optimiser, model, settings.learning_rate)
-
-
-def learning_rate_factor(settings: Settings, examples: int) -> float:
-    """Rises linearly from 0 to 1 over `warmup` pairs."""
-    return warmed_up(settings.warmup, examples)
 
 
 def loss(model: LanguageModel, settings: Settings, batch: Pairs, generator: torch.Generator) -> Tensor:
@@ -120,6 +99,7 @@ def accuracy(model: LanguageModel, batch: Pairs) -> Tensor:
     return (margins(chosen, rejected, batch.chosen_reference, batch.rejected_reference) > 0).double().mean()
 
 
-def policy(model: LanguageModel) -> LanguageModel:
-    """The model itself."""
-    return model
+METHOD = PreferenceMethod(
+    settings=Settings, learns_from="pairs", build=trunk_alone, loss=loss, recipe=NAMED, policy=whole_model,
+    varies=("network", "beta", "objective"),
+)  # fmt: skip

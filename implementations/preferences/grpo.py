@@ -17,18 +17,18 @@ Since the mean of a group contains r_i itself, the expected gradient without std
 """
 
 from dataclasses import dataclass
-from typing import Literal, cast, get_args
+from typing import Literal, get_args
 
 import torch
-from torch import Tensor, nn
+from torch import Tensor
 
 from implementations.common.settings import require_positive
 from implementations.preferences.parts.batches import Rollouts
 from implementations.preferences.parts.models import LanguageModel, Network
-from implementations.preferences.parts.optimisers import OptimiserName, named_optimiser, warmed_up
+from implementations.preferences.parts.protocol import PreferenceMethod
+from implementations.preferences.parts.recipe import NAMED, OptimiserName, trunk_alone, whole_model
 from implementations.preferences.parts.responses import log_probs
 
-LEARNS_FROM = "rollouts"
 Normalisation = Literal["grpo", "bnpo", "dr_grpo", "dapo"]
 
 
@@ -103,21 +103,6 @@ def averaged(losses: Tensor, mask: Tensor, normalisation: str, most: int) -> Ten
     return losses.sum() / mask.sum()
 
 
-def build(settings: Settings, trunk: LanguageModel) -> nn.Module:
-    """The trunk itself. The weights to start from are the reference's."""
-    return cast(nn.Module, trunk)
-
-
-def optimiser(model: nn.Module, settings: Settings) -> torch.optim.Optimizer:
-    """The one that the settings name."""
-    return named_optimiser(settings.optimiser, model, settings.learning_rate)
-
-
-def learning_rate_factor(settings: Settings, examples: int) -> float:
-    """Rises linearly from 0 to 1 over `warmup` prompts, `batch` a step."""
-    return warmed_up(settings.warmup, examples)
-
-
 def loss(model: LanguageModel, settings: Settings, batch: Rollouts, generator: torch.Generator) -> Tensor:
     """Of a minibatch of whole groups; ValueError otherwise. Nothing is drawn."""
     gained = group_advantages(batch.rewards, batch.group, settings.scale, settings.ddof, settings.epsilon)
@@ -128,6 +113,7 @@ def loss(model: LanguageModel, settings: Settings, batch: Rollouts, generator: t
     return averaged(losses, batch.sequences.mask(), settings.normalisation, settings.most)
 
 
-def policy(model: LanguageModel) -> LanguageModel:
-    """The model itself."""
-    return model
+METHOD = PreferenceMethod(
+    settings=Settings, learns_from="rollouts", build=trunk_alone, loss=loss, recipe=NAMED, policy=whole_model,
+    varies=("network", "beta", "normalisation"),
+)  # fmt: skip

@@ -16,16 +16,15 @@ from dataclasses import dataclass
 from typing import Literal, cast
 
 import torch
-from torch import Tensor, nn
+from torch import Tensor
 
 from implementations.common.settings import require_positive
 from implementations.preferences.parts import responses
 from implementations.preferences.parts.batches import Rollouts
 from implementations.preferences.parts.models import LanguageModel, Network, Scored
-from implementations.preferences.parts.optimisers import OptimiserName, named_optimiser, warmed_up
+from implementations.preferences.parts.protocol import PreferenceMethod
+from implementations.preferences.parts.recipe import NAMED, OptimiserName
 from implementations.preferences.parts.sequences import Sequences, wide
-
-LEARNS_FROM = "rollouts"
 
 
 @dataclass(frozen=True)
@@ -105,16 +104,6 @@ def build(settings: Settings, trunk: LanguageModel) -> Scored:
     return Scored(trunk)
 
 
-def optimiser(model: nn.Module, settings: Settings) -> torch.optim.Optimizer:
-    """The one that the settings name."""
-    return named_optimiser(settings.optimiser, model, settings.learning_rate)
-
-
-def learning_rate_factor(settings: Settings, examples: int) -> float:
-    """Rises linearly from 0 to 1 over `warmup` prompts, `batch` a step."""
-    return warmed_up(settings.warmup, examples)
-
-
 def assessed(model: Scored, sequences: Sequences) -> tuple[Tensor, Tensor]:
     """ln p and V per place, from one forward pass: those of a rollout, too, are had by it before its first step."""
     hidden = policy(model).hidden(responses.read(sequences))
@@ -137,3 +126,9 @@ def loss(model: Scored, settings: Settings, batch: Rollouts, generator: torch.Ge
 def policy(model: Scored) -> LanguageModel:
     """The trunk."""
     return cast(LanguageModel, model.trunk)
+
+
+METHOD = PreferenceMethod(
+    settings=Settings, learns_from="rollouts", build=build, loss=loss, recipe=NAMED, policy=policy, assessed=assessed,
+    varies=("network", "beta", "reward"),
+)  # fmt: skip

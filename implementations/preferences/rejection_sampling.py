@@ -10,18 +10,16 @@ teach nothing, where GRPO takes them down. It is the RFT of arXiv 2402.03300, se
 """
 
 from dataclasses import dataclass
-from typing import cast
 
 import torch
-from torch import Tensor, nn
+from torch import Tensor
 
 from implementations.common.settings import require_positive
 from implementations.preferences.parts.batches import Rollouts
 from implementations.preferences.parts.models import LanguageModel, Network
-from implementations.preferences.parts.optimisers import OptimiserName, named_optimiser, warmed_up
+from implementations.preferences.parts.protocol import PreferenceMethod
+from implementations.preferences.parts.recipe import NAMED, OptimiserName, trunk_alone, whole_model
 from implementations.preferences.parts.responses import log_probs
-
-LEARNS_FROM = "rollouts"
 
 
 @dataclass(frozen=True)
@@ -59,27 +57,13 @@ def kept_loss(log_probs: Tensor, mask: Tensor, kept: Tensor) -> Tensor:
     return -(log_probs * learned).sum() / learned.sum().clamp(min=1)
 
 
-def build(settings: Settings, trunk: LanguageModel) -> nn.Module:
-    """The trunk itself."""
-    return cast(nn.Module, trunk)
-
-
-def optimiser(model: nn.Module, settings: Settings) -> torch.optim.Optimizer:
-    """The one that the settings name."""
-    return named_optimiser(settings.optimiser, model, settings.learning_rate)
-
-
-def learning_rate_factor(settings: Settings, examples: int) -> float:
-    """Rises linearly from 0 to 1 over `warmup` prompts, `batch` a step."""
-    return warmed_up(settings.warmup, examples)
-
-
 def loss(model: LanguageModel, settings: Settings, batch: Rollouts, generator: torch.Generator) -> Tensor:
     """Of a minibatch; where no response is kept 0, and so is every gradient. Nothing is drawn."""
     found = log_probs(model, batch.sequences)
     return kept_loss(found, batch.sequences.mask(), kept(batch.rewards, settings.threshold))
 
 
-def policy(model: LanguageModel) -> LanguageModel:
-    """The model itself."""
-    return model
+METHOD = PreferenceMethod(
+    settings=Settings, learns_from="rollouts", build=trunk_alone, loss=loss, recipe=NAMED, policy=whole_model,
+    varies=("network",),
+)  # fmt: skip

@@ -12,16 +12,15 @@ learned reward of its PPO.
 from dataclasses import dataclass
 
 import torch
-from torch import Tensor, nn
+from torch import Tensor
 from torch.nn import functional
 
 from implementations.common.settings import require_positive
 from implementations.preferences.parts.batches import Pairs
 from implementations.preferences.parts.models import LanguageModel, Network, Scored
-from implementations.preferences.parts.optimisers import OptimiserName, named_optimiser, warmed_up
+from implementations.preferences.parts.protocol import PreferenceMethod
+from implementations.preferences.parts.recipe import NAMED, OptimiserName
 from implementations.preferences.parts.sequences import Sequences
-
-LEARNS_FROM = "pairs"
 
 
 @dataclass(frozen=True)
@@ -53,16 +52,6 @@ def build(settings: Settings, trunk: LanguageModel) -> Scored:
     return Scored(trunk)
 
 
-def optimiser(model: nn.Module, settings: Settings) -> torch.optim.Optimizer:
-    """The one that the settings name."""
-    return named_optimiser(settings.optimiser, model, settings.learning_rate)
-
-
-def learning_rate_factor(settings: Settings, examples: int) -> float:
-    """Rises linearly from 0 to 1 over `warmup` pairs."""
-    return warmed_up(settings.warmup, examples)
-
-
 def scores(model: Scored, sequences: Sequences) -> Tensor:
     """r(x, y), (batch,), float32 at least: the head at the last token of each response, which has read all of it."""
     values = model.values(sequences.tokens[:, : int(sequences.end.max())])
@@ -73,3 +62,8 @@ def scores(model: Scored, sequences: Sequences) -> Tensor:
 def loss(model: Scored, settings: Settings, batch: Pairs, generator: torch.Generator) -> Tensor:
     """The mean over the batch's pairs. Nothing is drawn."""
     return bradley_terry_loss(scores(model, batch.chosen), scores(model, batch.rejected)).mean()
+
+
+METHOD = PreferenceMethod(
+    settings=Settings, learns_from="pairs", build=build, loss=loss, recipe=NAMED, scores=scores, varies=("network",)
+)

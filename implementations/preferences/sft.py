@@ -10,18 +10,18 @@ a baseline of arXiv 2305.18290, section 6; or those rewarded in full, of a stron
 """
 
 from dataclasses import dataclass
-from typing import Literal, cast, get_args
+from typing import Literal, get_args
 
 import torch
-from torch import Tensor, nn
+from torch import Tensor
 
 from implementations.common.settings import require_positive
 from implementations.preferences.parts.models import LanguageModel, Network
-from implementations.preferences.parts.optimisers import OptimiserName, named_optimiser, warmed_up
+from implementations.preferences.parts.protocol import PreferenceMethod
+from implementations.preferences.parts.recipe import NAMED, OptimiserName, trunk_alone, whole_model
 from implementations.preferences.parts.responses import log_probs
 from implementations.preferences.parts.sequences import Sequences
 
-LEARNS_FROM = "texts"
 Per = Literal["token", "sequence"]
 Responses = Literal["preferred", "rewarded"]
 
@@ -59,27 +59,13 @@ def mean_of_sequences(log_probs: Tensor, mask: Tensor) -> Tensor:
     return -(log_probs * mask).sum(1).mean()
 
 
-def build(settings: Settings, trunk: LanguageModel) -> nn.Module:
-    """The trunk itself."""
-    return cast(nn.Module, trunk)
-
-
-def optimiser(model: nn.Module, settings: Settings) -> torch.optim.Optimizer:
-    """The one that the settings name."""
-    return named_optimiser(settings.optimiser, model, settings.learning_rate)
-
-
-def learning_rate_factor(settings: Settings, examples: int) -> float:
-    """Rises linearly from 0 to 1 over `warmup` sequences."""
-    return warmed_up(settings.warmup, examples)
-
-
 def loss(model: LanguageModel, settings: Settings, batch: Sequences, generator: torch.Generator) -> Tensor:
     """Negative log-likelihood of the responses, nats a token or a sequence. Nothing is drawn."""
     mean = mean_of_tokens if settings.per == "token" else mean_of_sequences
     return mean(log_probs(model, batch), batch.mask())
 
 
-def policy(model: LanguageModel) -> LanguageModel:
-    """The model itself."""
-    return model
+METHOD = PreferenceMethod(
+    settings=Settings, learns_from="texts", build=trunk_alone, loss=loss, recipe=NAMED, policy=whole_model,
+    varies=("network",),
+)  # fmt: skip

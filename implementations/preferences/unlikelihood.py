@@ -10,18 +10,17 @@ formula; this is the first source's.
 """
 
 from dataclasses import dataclass
-from typing import cast
 
 import torch
-from torch import Tensor, nn
+from torch import Tensor
 
 from implementations.common.settings import require_positive
 from implementations.preferences.parts.batches import Pairs
 from implementations.preferences.parts.models import LanguageModel, Network
-from implementations.preferences.parts.optimisers import OptimiserName, named_optimiser, warmed_up
+from implementations.preferences.parts.protocol import PreferenceMethod
+from implementations.preferences.parts.recipe import NAMED, OptimiserName, trunk_alone, whole_model
 from implementations.preferences.parts.responses import log_probs
 
-LEARNS_FROM = "pairs"
 SURE = -1e-6  # ln p of a rejected token is taken to be at most this: ln(1 - p) has no value at p = 1
 
 
@@ -54,27 +53,13 @@ def unlikelihood_loss(
     return likelihood - alpha * (doubt * rejected_mask).sum() / rejected_mask.sum()
 
 
-def build(settings: Settings, trunk: LanguageModel) -> nn.Module:
-    """The trunk itself."""
-    return cast(nn.Module, trunk)
-
-
-def optimiser(model: nn.Module, settings: Settings) -> torch.optim.Optimizer:
-    """The one that the settings name."""
-    return named_optimiser(settings.optimiser, model, settings.learning_rate)
-
-
-def learning_rate_factor(settings: Settings, examples: int) -> float:
-    """Rises linearly from 0 to 1 over `warmup` pairs."""
-    return warmed_up(settings.warmup, examples)
-
-
 def loss(model: LanguageModel, settings: Settings, batch: Pairs, generator: torch.Generator) -> Tensor:
     """Of the batch's pairs; their references are not read. Nothing is drawn."""
     chosen, rejected = log_probs(model, batch.chosen), log_probs(model, batch.rejected)
     return unlikelihood_loss(chosen, rejected, batch.chosen.mask(), batch.rejected.mask(), settings.alpha)
 
 
-def policy(model: LanguageModel) -> LanguageModel:
-    """The model itself."""
-    return model
+METHOD = PreferenceMethod(
+    settings=Settings, learns_from="pairs", build=trunk_alone, loss=loss, recipe=NAMED, policy=whole_model,
+    varies=("network", "alpha"),
+)  # fmt: skip

@@ -14,6 +14,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
+from implementations.puzzles.parts.protocol import PuzzleMethod
 from implementations.puzzles.parts.solution import Solution, checked
 
 
@@ -49,4 +50,4 @@ def brute_force(heights: NDArray[np.int64]) -> Solution:
     return Solution(best, looks)
 
 
-ALGORITHMS = (two_pointers, brute_force)
+METHOD = PuzzleMethod(settings=Settings, algorithms=(two_pointers, brute_force))

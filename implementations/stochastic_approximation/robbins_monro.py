@@ -26,10 +26,9 @@ import numpy as np
 
 from implementations.common.settings import require_positive
 from implementations.stochastic_approximation.parts.gains import check, sequence
-from implementations.stochastic_approximation.parts.paths import Floats, Iterate, advanced, started
+from implementations.stochastic_approximation.parts.paths import Iterate, advanced, started
 from implementations.stochastic_approximation.parts.problems import RootFinding
-
-PROBLEM = RootFinding
+from implementations.stochastic_approximation.parts.protocol import StochasticApproximationMethod
 
 
 @dataclass(frozen=True)
@@ -52,18 +51,13 @@ class Settings:
             raise ValueError(f"diverged_beyond must lie in (0, 1e100], not {self.diverged_beyond}")
 
 
-def gains(settings: Settings, steps: int) -> Floats:
-    """(steps,) gains a_1, a_2, ..."""
-    return sequence(settings, steps)
-
-
 def iterates(
     problem: RootFinding, settings: Settings, paths: int, generator: np.random.Generator, checkpoints: Sequence[int]
 ) -> Iterator[Iterate]:
     """Independent paths, values of shape (paths, 1), told after the steps `checkpoints`, which rise from 1 on."""
     told = set(checkpoints)
     now = started(np.array([problem.start]), paths, settings.average_from)
-    for gain in gains(settings, max(told)).tolist():
+    for gain in sequence(settings, max(told)).tolist():
         observed = problem.observe(now.values, generator)
         if settings.largest_observation is not None:
             observed = observed.clip(-settings.largest_observation, settings.largest_observation)
@@ -73,3 +67,6 @@ def iterates(
         now = advanced(now, values, settings.average_from, settings.diverged_beyond)
         if now.step in told:
             yield now
+
+
+METHOD = StochasticApproximationMethod(settings=Settings, problem=RootFinding, gains=sequence, iterates=iterates)

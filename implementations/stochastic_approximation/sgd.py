@@ -9,7 +9,7 @@ takes every item once; m = 1 is SGD, and what lies between MBGD. It is Robbins-M
 
 Mean estimation, f_i(w) = |w - x_i|^2 / 2, with a_k = 1/k (section 6.4.4): BGD is at the sample's mean after one step,
 MBGD is the running mean of the mini-batches' means, SGD that of the items drawn; as a_1 = 1 the start is forgotten at
-once. The incremental form of a mean (section 6.1) is the same recursion without a problem: `incremental_mean`.
+once.
 """
 
 from collections.abc import Iterator, Sequence
@@ -20,10 +20,9 @@ import numpy as np
 
 from implementations.common.settings import require_positive
 from implementations.stochastic_approximation.parts.gains import check, sequence
-from implementations.stochastic_approximation.parts.paths import Floats, Iterate, advanced, started
+from implementations.stochastic_approximation.parts.paths import Iterate, advanced, started
 from implementations.stochastic_approximation.parts.problems import FiniteSum
-
-PROBLEM = FiniteSum
+from implementations.stochastic_approximation.parts.protocol import StochasticApproximationMethod
 
 
 @dataclass(frozen=True)
@@ -45,11 +44,6 @@ class Settings:
             raise ValueError(f"diverged_beyond must lie in (0, 1e100], not {self.diverged_beyond}")
 
 
-def gains(settings: Settings, steps: int) -> Floats:
-    """(steps,) gains a_1, a_2, ..."""
-    return sequence(settings, steps)
-
-
 def iterates(
     problem: FiniteSum, settings: Settings, paths: int, generator: np.random.Generator, checkpoints: Sequence[int]
 ) -> Iterator[Iterate]:
@@ -57,7 +51,7 @@ def iterates(
     told = set(checkpoints)
     everything = np.arange(problem.size)[None]
     now = started(problem.start, paths, settings.average_from)
-    for gain in gains(settings, max(told)).tolist():
+    for gain in sequence(settings, max(told)).tolist():
         items = everything if settings.batch is None else generator.integers(problem.size, size=(paths, settings.batch))
         values = now.values - gain * problem.gradient(now.values, items)
         now = advanced(now, values, settings.average_from, settings.diverged_beyond)
@@ -65,11 +59,4 @@ def iterates(
             yield now
 
 
-def incremental_mean(samples: Floats) -> Floats:
-    """(n, d) running means of samples (n, d), by w <- w - (w - x_k) / k."""
-    means = np.empty(samples.shape)
-    now = np.zeros(samples.shape[1:])
-    for k, sample in enumerate(samples, start=1):
-        now = now - (now - sample) / k
-        means[k - 1] = now
-    return means
+METHOD = StochasticApproximationMethod(settings=Settings, problem=FiniteSum, gains=sequence, iterates=iterates)

@@ -34,7 +34,7 @@ from implementations.tabular.parts.mdp import (
     evaluate_policy,
     greedy,
 )
-from implementations.tabular.parts.protocol import Controlled, Predicted
+from implementations.tabular.parts.protocol import Controlled, Predicted, TabularMethod
 
 Algorithm = Literal[
     "value_iteration", "policy_iteration", "truncated_policy_iteration", "closed_form", "iterative_policy_evaluation"
@@ -105,11 +105,6 @@ def iterative_policy_evaluation(
     return told(_swept(mdp, policy, settings, _initial(mdp, settings, generator)), checkpoints)
 
 
-CONTROL = (value_iteration, policy_iteration, truncated_policy_iteration)
-PREDICTION = (closed_form, iterative_policy_evaluation)
-SPENDS: Literal["sweeps", "episodes"] = "sweeps"
-
-
 def _initial(mdp: MDP, settings: Settings, generator: np.random.Generator) -> Floats:
     return settings.initial_spread * generator.standard_normal(mdp.states)  # no sweep reads those of terminal states
 
@@ -144,3 +139,9 @@ def _swept(mdp: MDP, policy: Floats, settings: Settings, values: Floats) -> Iter
         previous, values = values, (policy * action_values(mdp, values)).sum(1)
         spent, change = spent + 1, np.abs(values - previous).max()
         yield Predicted(spent, values)
+
+
+METHOD = TabularMethod(
+    settings=Settings, spends="sweeps", control=(value_iteration, policy_iteration, truncated_policy_iteration),
+    prediction=(closed_form, iterative_policy_evaluation),
+)  # fmt: skip

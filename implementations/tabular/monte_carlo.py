@@ -23,12 +23,14 @@ from implementations.common.settings import require_positive
 from implementations.tabular.parts import returns
 from implementations.tabular.parts.iterates import told
 from implementations.tabular.parts.mdp import MDP, Floats, Ints, epsilon_soft, greedy, one_hot
-from implementations.tabular.parts.protocol import Controlled, Predicted
+from implementations.tabular.parts.protocol import Controlled, Predicted, TabularMethod
 from implementations.tabular.parts.returns import Averages, Experience, Visits, all_pairs, episodes_from, evenly
 
 
 @dataclass(frozen=True)
 class Settings:
+    """Of one Monte Carlo algorithm."""
+
     algorithm: Literal[
         "first_visit", "every_visit", "ordinary_importance_sampling", "weighted_importance_sampling",
         "mc_basic", "exploring_starts", "epsilon_greedy",
@@ -144,6 +146,7 @@ def epsilon_greedy(
     return told(_improve(mdp, evenly(mdp), settings, generator, starts, visits), checkpoints)
 
 
-SPENDS: Literal["sweeps", "episodes"] = "episodes"
-PREDICTION = (first_visit, every_visit, ordinary_importance_sampling, weighted_importance_sampling)
-CONTROL = (mc_basic, exploring_starts, epsilon_greedy)
+METHOD = TabularMethod(
+    settings=Settings, spends="episodes", control=(mc_basic, exploring_starts, epsilon_greedy),
+    prediction=(first_visit, every_visit, ordinary_importance_sampling, weighted_importance_sampling),
+)  # fmt: skip

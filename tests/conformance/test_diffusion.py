@@ -1,37 +1,40 @@
 """Every method of the family diffusion, through its protocol."""
 
 import dataclasses
+import dis
 import inspect
 from pathlib import Path
-from types import ModuleType
 from typing import Any
 
 import pytest
 import torch
 from torch import Tensor, nn
 
-from benchmarks.methods import all_methods
+from benchmarks.plan.methods import all_methods
 from implementations.diffusion.parts.parameterisations import Denoiser
+from implementations.diffusion.parts.protocol import DiffusionMethod
 from implementations.diffusion.parts.samplers import Streams
 
 ROOT = Path(__file__).parents[2]
-METHODS = {name: method for name, method in all_methods(ROOT).items() if method.family == "diffusion"}
-TRAINED_BY = {"ddim": "ddpm"}  # methods that sample another one's models
+METHODS = {name: found.declaration() for name, found in all_methods(ROOT).items() if found.family == "diffusion"}
 # Instead of what a method has as its own, where it has such a setting.
 SMALL = {"width": 16, "dropout": 0.0, "batch": 8, "warmup": 0, "learning_rate": 1e-3, "levels": 40, "tolerance": 1e-6}
 CASES = (("mlp", (3,)), ("mlp", (4, 4)), ("unet_small", (4, 4)), ("unet_small", (2, 4, 4)))
 STEPS = 6
-# These choose their own steps, the same for a whole batch.
-ADAPTIVE = {("flow_matching", "dopri5"), ("rectified_flow", "rk45"), ("score_sde", "probability_flow")}
 
 
 def generator(seed: int) -> torch.Generator:
     return torch.Generator().manual_seed(seed)
 
 
-def with_small(method: ModuleType, **settings: object) -> Any:
-    names = {field.name for field in dataclasses.fields(method.Settings)}
-    return method.Settings(**{name: value for name, value in (SMALL | settings).items() if name in names})
+def is_adaptive(sampler: Any) -> bool:
+    """It does not read `steps`: it chooses its own, the same for a whole batch."""
+    return not any(step.argval == "steps" for step in dis.get_instructions(sampler))
+
+
+def with_small(method: DiffusionMethod, **settings: object) -> Any:
+    names = {field.name for field in dataclasses.fields(method.settings)}
+    return method.settings(**{name: value for name, value in (SMALL | settings).items() if name in names})
 
 
 def moved(model: nn.Module) -> nn.Module:
@@ -43,21 +46,21 @@ def moved(model: nn.Module) -> nn.Module:
     return model
 
 
-def trainer_of(name: str) -> ModuleType:
-    return METHODS[TRAINED_BY.get(name, name)].module()
+def trainer_of(name: str) -> DiffusionMethod:
+    return METHODS[METHODS[name].trained_by or name]
 
 
 SAMPLED = [
     pytest.param((name, case, sampler), id=f"{name} {sampler.__name__} {case[0]} {'x'.join(map(str, case[1]))}")
     for name, found in METHODS.items()
-    for sampler in found.module().SAMPLERS
+    for sampler in found.samplers
     # An untrained network of images is no smooth field, of which an adaptive solver takes a thousand evaluations.
-    for case in ((CASES[0],) if (name, sampler.__name__) in ADAPTIVE else (CASES[0], CASES[2]))
+    for case in ((CASES[0],) if is_adaptive(sampler) else (CASES[0], CASES[2]))
 ]
 LEARNED = [
     pytest.param((name, case), id=f"{name} {case[0]} {'x'.join(map(str, case[1]))}")
-    for name in METHODS
-    if name not in TRAINED_BY
+    for name, found in METHODS.items()
+    if found.loss is not None
     for case in CASES
 ]
 
@@ -67,10 +70,10 @@ class Sampling:
 
     def __init__(self, name: str, case: tuple[str, tuple[int, ...]], sampler: Any):
         network, self.shape = case
-        trainer, own = trainer_of(name), METHODS[name].module()
+        trainer, own = trainer_of(name), METHODS[name]
         self.model = moved(trainer.build(with_small(trainer, network=network), self.shape, generator(0)))
         self.sampler, self.settings = sampler, with_small(own)
-        self.adaptive = (name, sampler.__name__) in ADAPTIVE
+        self.adaptive = is_adaptive(sampler)
 
     def __call__(self, seeds: Any, steps: int = STEPS) -> Tensor:
         return self.sampler(self.model, self.settings, steps, Streams(seeds))
@@ -92,7 +95,7 @@ class Learning:
     """A method with a model that it can train, and examples."""
 
     def __init__(self, name: str, case: tuple[str, tuple[int, ...]]):
-        (self.network, self.shape), self.method = case, METHODS[name].module()
+        (self.network, self.shape), self.method = case, METHODS[name]
         self.settings = with_small(self.method, network=self.network)
         self.x = 2 * torch.rand(8, *self.shape, generator=generator(1)) - 1
 
@@ -114,19 +117,14 @@ def test_there_are_methods():
 
 @pytest.mark.parametrize("name", METHODS)
 def test_offers_what_its_protocol_asks(name):
-    method = METHODS[name].module()
-    names = {field.name for field in dataclasses.fields(method.Settings)}
-    if name in TRAINED_BY:
-        assert not any(hasattr(method, member) for member in ("build", "optimiser", "loss"))
-    else:
+    method = METHODS[name]
+    if method.loss is not None:
+        names = {field.name for field in dataclasses.fields(method.settings)}
         assert {"batch", "gradient_clip", "ema_half_life", "network", "width", "dropout"} <= names
-        assert all(callable(getattr(method, member)) for member in ("build", "optimiser", "loss"))
-    assert isinstance(method.SAMPLERS, tuple)
-    assert len({sampler.__name__ for sampler in method.SAMPLERS}) == len(method.SAMPLERS) > 0
-    for sampler in method.SAMPLERS:
+    assert len({sampler.__name__ for sampler in method.samplers}) == len(method.samplers) > 0
+    for sampler in method.samplers:
         assert list(inspect.signature(sampler).parameters) == ["model", "settings", "steps", "streams"]
         assert inspect.getdoc(sampler)
-        assert getattr(method, sampler.__name__) is sampler
 
 
 def test_samples_are_finite_of_the_right_shape_and_float64(sampling):
@@ -208,14 +206,14 @@ def test_training_leaves_the_data_alone(learning):
 
 def test_optimiser_moves_every_parameter_once(learning):
     model = learning.build()
-    groups = learning.method.optimiser(model, learning.settings).param_groups
+    groups = learning.method.recipe.optimiser(model, learning.settings).param_groups
     taken = [id(parameter) for group in groups for parameter in group["params"]]
     assert sorted(taken) == sorted(id(parameter) for parameter in model.parameters())
 
 
 def test_thirty_steps_lower_the_loss_of_a_batch(learning):
     model = learning.build()
-    optimiser, losses = learning.method.optimiser(model, learning.settings), []
+    optimiser, losses = learning.method.recipe.optimiser(model, learning.settings), []
     for _ in range(30):
         optimiser.zero_grad()
         value = learning.loss(model, 17)  # the same draws at each step
@@ -226,20 +224,18 @@ def test_thirty_steps_lower_the_loss_of_a_batch(learning):
 
 
 def test_the_learning_rate_rises_and_stays_within_its_own(learning):
-    if not hasattr(learning.method, "learning_rate_factor"):
+    if learning.method.recipe.learning_rate_factor is None:
         pytest.skip("the recipe has a constant learning rate")
-    factors = [
-        learning.method.learning_rate_factor(learning.method.Settings(), images)
-        for images in range(0, 20_000_000, 100_000)
-    ]
+    own, rate = learning.method.settings(), learning.method.recipe.rate
+    factors = [rate(own, images) for images in range(0, 20_000_000, 100_000)]
     assert all(0 <= factor <= 1 for factor in factors)
     assert max(factors) > 0.99  # reached at a number of images that is between two of these, maybe
-    assert learning.method.learning_rate_factor(learning.settings, 0) == 1.0  # no warmup
+    assert rate(learning.settings, 0) == 1.0  # no warmup
 
 
 @pytest.mark.parametrize("offered", ["log_likelihood", "variational_bound"])
 def test_what_is_said_of_likelihoods_is_finite_and_repeats(learning, offered):
-    if not hasattr(learning.method, offered):
+    if getattr(learning.method, offered) is None:
         pytest.skip("the method does not offer it")
     if learning.network != "mlp":
         pytest.skip("the network makes no difference here")
@@ -253,7 +249,6 @@ def test_what_is_said_of_likelihoods_is_finite_and_repeats(learning, offered):
 
 
 def test_vectors_are_not_for_networks_of_images():
-    for name in set(METHODS) - set(TRAINED_BY):
-        method = METHODS[name].module()
+    for method in (found for found in METHODS.values() if found.build is not None):
         with pytest.raises(ValueError, match="images"):
             method.build(with_small(method, network="unet_small"), (3,), generator(0))

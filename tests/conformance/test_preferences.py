@@ -1,27 +1,24 @@
 """Every method of the family preferences, through its protocol."""
 
-import ast
 import copy
 import dataclasses
-import inspect
 from pathlib import Path
-from types import ModuleType
 from typing import Any
 
 import pytest
 import torch
 from torch import Tensor, nn
 
-from benchmarks.methods import all_methods
+from benchmarks.plan.methods import all_methods
 from implementations.preferences.parts.batches import Pairs, Rollouts
 from implementations.preferences.parts.generation import generate
 from implementations.preferences.parts.models import language_model
+from implementations.preferences.parts.protocol import PreferenceMethod
 from implementations.preferences.parts.responses import log_probs
 from implementations.preferences.parts.sequences import Sequences, padded
 
 ROOT = Path(__file__).parents[2]
-METHODS = {name: method for name, method in all_methods(ROOT).items() if method.family == "preferences"}
-BATCHES = {"texts", "pairs", "rollouts", "nothing"}
+METHODS = {name: found.declaration() for name, found in all_methods(ROOT).items() if found.family == "preferences"}
 VOCABULARY, CONTEXT, END, GROUP = 11, 16, 0, 2
 ROWS = 8
 # Instead of what a method has as its own, where it has such a setting.
@@ -34,19 +31,9 @@ def generator(seed: int) -> torch.Generator:
     return torch.Generator().manual_seed(seed)
 
 
-def with_small(method: ModuleType, **settings: object) -> Any:
-    names = {field.name for field in dataclasses.fields(method.Settings)}
-    return method.Settings(**{name: value for name, value in (SMALL | settings).items() if name in names})
-
-
-def literal(method: ModuleType) -> Any:
-    """`LEARNS_FROM` as it stands in the file, which is read without importing it elsewhere."""
-    found = [
-        node.value
-        for node in ast.parse(inspect.getsource(method)).body
-        if isinstance(node, ast.Assign) and [ast.unparse(target) for target in node.targets] == ["LEARNS_FROM"]
-    ]
-    return ast.literal_eval(found[0]) if len(found) == 1 else None
+def with_small(method: PreferenceMethod, **settings: object) -> Any:
+    names = {field.name for field in dataclasses.fields(method.settings)}
+    return method.settings(**{name: value for name, value in (SMALL | settings).items() if name in names})
 
 
 def drawn(seed: int, prompts: list[list[int]]) -> Sequences:
@@ -79,7 +66,7 @@ def batch_of(learns_from: str) -> Sequences | Pairs | Rollouts:
     return Rollouts(sequences, rewards, *parts, GROUP)
 
 
-def of_the_policy(method: ModuleType, model: nn.Module, batch: Any) -> Any:
+def of_the_policy(method: PreferenceMethod, model: nn.Module, batch: Any) -> Any:
     """Rollouts with the log-probabilities of that model, as they are before the first step."""
     if not isinstance(batch, Rollouts):
         return batch
@@ -107,9 +94,9 @@ class Learning:
     """A method that trains, with a batch of what it learns from."""
 
     def __init__(self, name: str):
-        self.method = METHODS[name].module()
+        self.method = METHODS[name]
         self.settings = with_small(self.method)
-        self.batch = batch_of(self.method.LEARNS_FROM)
+        self.batch = batch_of(self.method.learns_from)
 
     def build(self, seed: int = 0) -> nn.Module:
         return self.method.build(self.settings, language_model("gpt_nano", VOCABULARY, CONTEXT, generator(seed)))
@@ -118,7 +105,7 @@ class Learning:
         return self.method.loss(model, self.settings, self.batch if batch is None else batch, generator(seed))
 
 
-@pytest.fixture(params=[name for name, found in METHODS.items() if found.module().LEARNS_FROM != "nothing"])
+@pytest.fixture(params=[name for name, found in METHODS.items() if found.learns_from != "nothing"])
 def learning(request) -> Learning:
     return Learning(request.param)
 
@@ -127,29 +114,13 @@ def test_there_are_methods():
     assert {"sft", "dpo", "ppo", "grpo", "best_of_n"} <= set(METHODS)
 
 
-@pytest.mark.parametrize("name", METHODS)
-def test_offers_what_its_protocol_asks(name):
-    method = METHODS[name].module()
-    names = {field.name for field in dataclasses.fields(method.Settings)}
-    assert method.LEARNS_FROM in BATCHES
-    assert literal(method) == method.LEARNS_FROM
-    if method.LEARNS_FROM == "nothing":
-        assert not any(hasattr(method, member) for member in ("build", "optimiser", "loss"))
-        return
+def test_settings_say_how_it_trains(learning):
+    names = {field.name for field in dataclasses.fields(learning.method.settings)}
     assert {"network", "batch", "learning_rate", "warmup", "gradient_clip", "ema_half_life"} <= names
-    assert all(callable(getattr(method, member)) for member in ("build", "optimiser", "loss"))
-    if method.LEARNS_FROM == "pairs":
+    if learning.method.learns_from == "pairs":
         assert "pairs" in names
-    if method.LEARNS_FROM == "rollouts":
+    if learning.method.learns_from == "rollouts":
         assert names >= DRAWING
-
-
-@pytest.mark.parametrize("name", METHODS)
-def test_every_function_says_what_it_does(name):
-    method = METHODS[name].module()
-    for _, function in inspect.getmembers(method, inspect.isfunction):
-        if function.__module__ == method.__name__ and not function.__name__.startswith("_"):
-            assert inspect.getdoc(function), function.__name__
 
 
 def test_a_models_state_is_parameters_alone_in_float32(learning):
@@ -236,7 +207,7 @@ def test_mixed_precision_gives_a_float32_loss(learning):
 @pytest.mark.parametrize("name", ["adamw", "rmsprop"])
 def test_optimiser_moves_every_parameter_once(learning, name):
     model = learning.build()
-    groups = learning.method.optimiser(model, with_small(learning.method, optimiser=name)).param_groups
+    groups = learning.method.recipe.optimiser(model, with_small(learning.method, optimiser=name)).param_groups
     taken = [id(parameter) for group in groups for parameter in group["params"]]
     assert sorted(taken) == sorted(id(parameter) for parameter in model.parameters())
 
@@ -244,7 +215,7 @@ def test_optimiser_moves_every_parameter_once(learning, name):
 def test_thirty_steps_lower_the_loss_of_a_batch(learning):
     model = learning.build()
     batch = of_the_policy(learning.method, model, learning.batch)
-    optimiser, losses = learning.method.optimiser(model, learning.settings), []
+    optimiser, losses = learning.method.recipe.optimiser(model, learning.settings), []
     for _ in range(30):
         optimiser.zero_grad()
         value = learning.loss(model, 17, batch)
@@ -256,19 +227,16 @@ def test_thirty_steps_lower_the_loss_of_a_batch(learning):
 
 
 def test_the_learning_rate_rises_and_stays_within_its_own(learning):
-    if not hasattr(learning.method, "learning_rate_factor"):
-        pytest.skip("the recipe has a constant learning rate")
-    factors = [
-        learning.method.learning_rate_factor(learning.method.Settings(), examples) for examples in range(0, 20_000, 100)
-    ]
+    rate = learning.method.recipe.rate
+    factors = [rate(learning.method.settings(), examples) for examples in range(0, 20_000, 100)]
     assert all(0 <= factor <= 1 for factor in factors)
     assert factors == sorted(factors)
     assert factors[-1] == 1.0
-    assert learning.method.learning_rate_factor(learning.settings, 0) == 1.0  # no warmup
+    assert rate(learning.settings, 0) == 1.0  # no warmup
 
 
 def test_its_policy_can_be_sampled(learning):
-    if not hasattr(learning.method, "policy"):
+    if learning.method.policy is None:
         pytest.skip("it is no policy")
     policy = learning.method.policy(learning.build())
     prompts = torch.tensor([[1, 2], [3, 0]])
@@ -282,9 +250,9 @@ def test_its_policy_can_be_sampled(learning):
 def test_other_responses_have_another_loss(learning):
     """Every method learns from each of its parts; a loss that reads none of them would pass all of the above."""
     model = learning.build()
-    if learning.method.LEARNS_FROM == "rollouts":
+    if learning.method.learns_from == "rollouts":
         changes = [{"rewards": 1.0 - learning.batch.rewards}]
-    elif learning.method.LEARNS_FROM == "pairs":
+    elif learning.method.learns_from == "pairs":
         changes = [{"chosen": learning.batch.rejected}, {"rejected": learning.batch.chosen}]
     else:
         changes = [{"tokens": learning.batch.tokens.flip(0)}]

@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 import yaml
 
-from benchmarks.methods import Method, all_methods, tasks
+from benchmarks.plan.methods import Method, all_methods, tasks
 
 ROOT = Path(__file__).parents[2]
 METHODS = {name: method for name, method in all_methods(ROOT).items() if method.family == "puzzles"}
@@ -27,7 +27,7 @@ CASES = [
     pytest.param(algorithm, TASKS[task], id=f"{name}-{algorithm.__name__}-{task}")
     for name, method in METHODS.items()
     for task in answered(method)
-    for algorithm in method.module().ALGORITHMS
+    for algorithm in method.declaration().algorithms
 ]
 every_algorithm = pytest.mark.parametrize(("algorithm", "task"), CASES)
 
@@ -46,7 +46,7 @@ def test_there_is_a_case_of_every_method():
 
 @pytest.mark.parametrize("method", METHODS.values(), ids=METHODS)
 def test_algorithms_have_names_of_their_own(method):
-    names = [algorithm.__name__ for algorithm in method.module().ALGORITHMS]
+    names = [algorithm.__name__ for algorithm in method.declaration().algorithms]
     assert len(set(names)) == len(names) > 0
 
 

@@ -7,11 +7,11 @@ import numpy as np
 import pytest
 
 from benchmarks.families.stochastic_approximation.problems import Root
-from benchmarks.methods import all_methods, tasks
+from benchmarks.plan.methods import all_methods, tasks
 from implementations.stochastic_approximation.parts.problems import FiniteSum, RootFinding
 
 ROOT = Path(__file__).parents[2]
-METHODS = {name: m.module() for name, m in all_methods(ROOT).items() if m.family == "stochastic_approximation"}
+METHODS = {name: m.declaration() for name, m in all_methods(ROOT).items() if m.family == "stochastic_approximation"}
 PROBLEMS = {
     name: task.problem if isinstance(task, Root) else task.draw(np.random.default_rng(0))
     for name, task in tasks("stochastic_approximation").items()
@@ -21,14 +21,14 @@ CASES = [
     pytest.param(method, PROBLEMS[task], id=f"{name}-{task}")
     for name, method in METHODS.items()
     for task, kind in KINDS.items()
-    if method.PROBLEM is kind
+    if method.problem is kind
 ]
 every_case = pytest.mark.parametrize(("method", "problem"), CASES)
 every_method = pytest.mark.parametrize("method", METHODS.values(), ids=METHODS)
 
 
 def walked(method, problem, checkpoints, paths=6, seed=0, **settings):
-    return list(method.iterates(problem, method.Settings(**settings), paths, np.random.default_rng(seed), checkpoints))
+    return list(method.iterates(problem, method.settings(**settings), paths, np.random.default_rng(seed), checkpoints))
 
 
 def same(one, other):
@@ -42,7 +42,7 @@ def same(one, other):
 
 
 def test_there_is_a_case_of_every_method():
-    assert {case.values[0].__name__ for case in CASES} == {method.__name__ for method in METHODS.values()}
+    assert {case.values[0] for case in CASES} == set(METHODS.values())
 
 
 @every_method
@@ -52,12 +52,12 @@ def test_iterates_are_told_one_by_one(method):
 
 @every_method
 def test_gains_are_a_sequence_or_depend_on_what_is_seen(method):
-    gains = method.gains(method.Settings(), 20)
+    gains = method.gains(method.settings(), 20)
     if gains is not None:
         assert gains.shape == (20,)
         assert gains.dtype == np.float64
         assert (gains > 0).all()
-        assert np.array_equal(gains[:5], method.gains(method.Settings(), 5))
+        assert np.array_equal(gains[:5], method.gains(method.settings(), 5))
 
 
 @every_case
@@ -90,7 +90,7 @@ def test_checkpoints_change_no_path(method, problem):
 
 @every_case
 def test_what_was_told_stays_as_it_was(method, problem):
-    generator = method.iterates(problem, method.Settings(average_from=1), 6, np.random.default_rng(0), range(1, 9))
+    generator = method.iterates(problem, method.settings(average_from=1), 6, np.random.default_rng(0), range(1, 9))
     first = next(generator)
     values, averages = first.values.copy(), first.averages.copy()
     list(generator)

@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from benchmarks.methods import all_methods
+from benchmarks.plan.methods import all_methods
 from implementations.tabular.parts.mdp import MDP, epsilon_soft_backup, evaluate_policy, solve
 from implementations.tabular.parts.protocol import algorithm as named
 
@@ -25,21 +25,21 @@ EXPLORING = {"epsilon_greedy": {"epsilon": 0.2}}  # settings that an algorithm c
 
 def cases(kind: str) -> list[Any]:
     return [
-        pytest.param((method.module(), algorithm), id=f"{name}-{algorithm.__name__}")
+        pytest.param((method.declaration(), algorithm), id=f"{name}-{algorithm.__name__}")
         for name, method in METHODS.items()
-        for algorithm in getattr(method.module(), kind)
+        for algorithm in getattr(method.declaration(), kind)
     ]
 
 
-every_control = pytest.mark.parametrize("of", cases("CONTROL"))
-every_prediction = pytest.mark.parametrize("of", cases("PREDICTION"))
-every_algorithm = pytest.mark.parametrize("of", [*cases("CONTROL"), *cases("PREDICTION")])
+every_control = pytest.mark.parametrize("of", cases("control"))
+every_prediction = pytest.mark.parametrize("of", cases("prediction"))
+every_algorithm = pytest.mark.parametrize("of", [*cases("control"), *cases("prediction")])
 
 
-def settings(module: Any, algorithm: Callable[..., Any]) -> Any:
-    fields = {field.name for field in dataclasses.fields(module.Settings)}
+def settings(method: Any, algorithm: Callable[..., Any]) -> Any:
+    fields = {field.name for field in dataclasses.fields(method.settings)}
     chosen = {name: value for name, value in SMALL.items() if name in fields}
-    return module.Settings(algorithm=algorithm.__name__, **chosen, **EXPLORING.get(algorithm.__name__, {}))
+    return method.settings(algorithm=algorithm.__name__, **chosen, **EXPLORING.get(algorithm.__name__, {}))
 
 
 def small_mdp(seed: int = 3) -> MDP:
@@ -58,7 +58,7 @@ def soft_policy(seed: int = 4) -> Any:
 def told(of: Any, checkpoints: Any, seed: int = 0, mdp: MDP | None = None, policy: Any = None) -> list[Any]:
     module, algorithm = of
     given = [small_mdp() if mdp is None else mdp]
-    if algorithm in module.PREDICTION:
+    if algorithm in module.prediction:
         given.append(soft_policy() if policy is None else policy)
     return list(algorithm(*given, settings(module, algorithm), np.random.default_rng(seed), checkpoints))
 
@@ -75,18 +75,18 @@ def equal(one: Any, other: Any) -> bool:
 
 
 def limits(of: Any) -> list[int]:
-    return [LIMIT[of[0].SPENDS]]
+    return [LIMIT[of[0].spends]]
 
 
 @pytest.mark.parametrize("method", METHODS.values(), ids=METHODS)
 def test_algorithms_have_names_of_their_own_and_are_found_by_them(method):
-    module = method.module()
-    offered = [*module.CONTROL, *module.PREDICTION]
+    module = method.declaration()
+    offered = [*module.control, *module.prediction]
     assert len({one.__name__ for one in offered}) == len(offered) > 0
     assert all(named(offered, one.__name__) is one for one in offered)
     assert named(offered, "no such algorithm") is None
-    assert named(offered, module.Settings().algorithm) is not None
-    assert module.SPENDS in LIMIT
+    assert named(offered, module.settings().algorithm) is not None
+    assert module.spends in LIMIT
 
 
 @every_control
@@ -94,7 +94,7 @@ def test_control_comes_near_the_optimum(of):
     mdp, epsilon = small_mdp(), settings(*of).epsilon
     best, of_actions = solve(mdp, epsilon)
     last = told(of, limits(of))[-1]
-    if of[0].SPENDS == "sweeps":
+    if of[0].spends == "sweeps":
         assert np.abs(last.action_values - of_actions).max() < 1e-9  # they stop when nothing changes by 1e-12
         assert np.abs(evaluate_policy(mdp, last.policy) - best).max() < 1e-9
     else:
@@ -110,7 +110,7 @@ def test_control_comes_near_the_optimum(of):
 def test_prediction_comes_near_the_values_of_the_policy(of):
     mdp, policy = small_mdp(), soft_policy()
     true = evaluate_policy(mdp, policy)
-    if of[0].SPENDS == "sweeps":
+    if of[0].spends == "sweeps":
         assert np.abs(told(of, limits(of))[-1].values - true).max() < 1e-9
         return
     estimates = np.array([told(of, [2000], seed)[-1].values for seed in range(20)])
@@ -124,7 +124,7 @@ def test_prediction_comes_near_the_values_of_the_policy(of):
 @every_algorithm
 def test_iterates_are_told_at_checkpoints(of):
     """One for each that is reached, one where several are passed at once, a last one where the algorithm ends."""
-    checkpoints = CHECKPOINTS[of[0].SPENDS]
+    checkpoints = CHECKPOINTS[of[0].spends]
     iterates = told(of, checkpoints)
     spent = [iterate.spent for iterate in iterates]
     assert spent == sorted(set(spent))
@@ -137,20 +137,20 @@ def test_iterates_are_told_at_checkpoints(of):
 
 @every_algorithm
 def test_iterates_have_the_shapes_of_the_mdp(of):
-    for iterate in told(of, CHECKPOINTS[of[0].SPENDS]):
-        shape = (5, 3) if of[1] in of[0].CONTROL else (5,)
+    for iterate in told(of, CHECKPOINTS[of[0].spends]):
+        shape = (5, 3) if of[1] in of[0].control else (5,)
         for name, array in arrays(iterate).items():
             assert array.shape == shape, name
             assert array.dtype == (np.int64 if name == "visits" else np.float64), name
             assert np.isfinite(array).all(), name
-        if of[1] in of[0].CONTROL:
+        if of[1] in of[0].control:
             np.testing.assert_allclose(iterate.policy.sum(1), 1, rtol=0, atol=1e-12)
             assert (iterate.policy >= 0).all()
             assert (iterate.action_values[4] == 0).all()  # terminal
             assert type(iterate.improvements) is int
         else:
             assert iterate.values[4] == 0
-        assert (iterate.visits is not None) == (of[0].SPENDS == "episodes")
+        assert (iterate.visits is not None) == (of[0].spends == "episodes")
 
 
 @every_control
@@ -165,11 +165,11 @@ def test_told_policies_are_of_the_asked_softness(of):
 
 @every_algorithm
 def test_the_generator_decides(of):
-    checkpoints = CHECKPOINTS[of[0].SPENDS]
+    checkpoints = CHECKPOINTS[of[0].spends]
     first, again, other = (told(of, checkpoints, seed) for seed in (7, 7, 8))
     assert len(first) == len(again)
     assert all(map(equal, first, again))
-    if of[0].SPENDS == "episodes":
+    if of[0].spends == "episodes":
         assert not equal(first[-1], other[-1])
 
 
@@ -177,11 +177,10 @@ def test_the_generator_decides(of):
 def test_iterates_are_snapshots(of):
     """What has been told is not overwritten by what is computed next."""
     module, algorithm = of
-    given = [small_mdp(), *([soft_policy()] if algorithm in module.PREDICTION else [])]
-    kept: list[tuple[Any, dict[str, Any]]] = []
-    for iterate in algorithm(*given, settings(module, algorithm), np.random.default_rng(1), CHECKPOINTS[module.SPENDS]):
-        kept.append((iterate, {name: array.copy() for name, array in arrays(iterate).items()}))
-    for iterate, copies in kept:
+    given = [small_mdp(), *([soft_policy()] if algorithm in module.prediction else [])]
+    iterates = algorithm(*given, settings(module, algorithm), np.random.default_rng(1), CHECKPOINTS[module.spends])
+    seen = [(iterate, {name: array.copy() for name, array in arrays(iterate).items()}) for iterate in iterates]
+    for iterate, copies in seen:
         assert all(np.array_equal(array, copies[name]) for name, array in arrays(iterate).items())
 
 
@@ -190,7 +189,7 @@ def test_nothing_given_is_modified(of):
     mdp, policy = small_mdp(), soft_policy()
     for array in (mdp.transition, mdp.reward, mdp.terminal, mdp.start, policy):
         array.setflags(write=False)  # an edit in place raises
-    checkpoints = CHECKPOINTS[of[0].SPENDS]
+    checkpoints = CHECKPOINTS[of[0].spends]
     given = list(checkpoints)
     first = told(of, given, mdp=mdp, policy=policy)
     assert given == checkpoints

@@ -13,6 +13,16 @@ from tests.exact.bijection_cases import Case, generator, moved
 DIMENSIONS = 6
 
 
+def one_planar(z: Tensor, u: Tensor, w: Tensor, b: Tensor) -> tuple[Tensor, Tensor]:
+    """f(z) and its log |det| of shape (batch,); u, w of shape (d,) or (batch, d), b of shape () or (batch,)."""
+    return planar.compose(z, u[None], w[None], b[None])
+
+
+def one_radial(z: Tensor, centre: Tensor, alpha_raw: Tensor, beta_raw: Tensor) -> tuple[Tensor, Tensor]:
+    """f(z) and its log |det| of shape (batch,); centre of shape (d,) or (batch, d), the others () or (batch,)."""
+    return radial.compose(z, centre[None], alpha_raw[None], beta_raw[None])
+
+
 def draws(*shape: int, seed: int) -> Tensor:
     return torch.randn(shape, dtype=torch.float64, generator=generator(seed))
 

@@ -6,11 +6,12 @@ from collections.abc import Callable
 import torch
 from torch import Tensor, nn
 
-from implementations.common.denoisers import GaussianDenoiser, MixtureDenoiser
+from implementations.common.denoisers import MixtureDenoiser
 from implementations.common.oracles import GaussianMixture
 from implementations.diffusion import ddpm
 from implementations.diffusion.parts.backbones import Backbone
 from implementations.diffusion.parts.samplers import Streams
+from tests.exact.known_denoisers import GaussianDenoiser
 from tests.exact.noisy_networks import generator, moved
 
 

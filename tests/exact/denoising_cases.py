@@ -5,8 +5,9 @@ import math
 import torch
 from torch import Tensor
 
-from implementations.common.denoisers import GaussianDenoiser, MixtureDenoiser
+from implementations.common.denoisers import MixtureDenoiser
 from implementations.common.oracles import GaussianMixture
+from tests.exact.known_denoisers import GaussianDenoiser
 
 
 def generator(seed: int) -> torch.Generator:

@@ -15,17 +15,16 @@ import numpy as np
 import torch
 from torch import nn
 
-from benchmarks.checkpoints import DiskCheckpoint
 from benchmarks.families.flows.problems import ImageDensity
 from benchmarks.families.flows.train import train
-from benchmarks.torch_flags import TorchFlags
+from benchmarks.run.checkpoints import DiskCheckpoint
 from implementations.common.fit import Checkpoint, Fitted
 from implementations.flows import nice
+from tests.unit.families.jobs import in_memory, training_job
 
 IDENTITY = {"run": "small"}
 STEPS = 40
 SETTINGS = nice.Settings(hidden_units=16, hidden_layers=2, batch=32, gradient_clip=100.0, ema_half_life=200)
-FLAGS = TorchFlags("cpu", threads=1, precision="float32", deterministic=True)
 TASK = ImageDensity(name="made_up", dataset="made_up", shape=(8, 8), levels=17)
 
 
@@ -38,7 +37,9 @@ def trained(
     images = {
         split: random.integers(0, 17, (count, 8, 8), dtype=np.uint8) for split, count in (("train", 100), ("valid", 20))
     }
-    return train(nice, SETTINGS, TASK, STEPS, 7, 0, FLAGS, images.__getitem__, checkpoint, report, stop)
+    job = training_job(nice.METHOD, SETTINGS, TASK, STEPS, 7, checkpoint=checkpoint, report=report, stop=stop)
+    with in_memory(images=images.__getitem__):
+        return train(job)
 
 
 def wait() -> None:

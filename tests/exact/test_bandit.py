@@ -7,8 +7,8 @@ import torch
 from torch import Tensor
 
 from implementations.preferences.dpo import sigmoid_loss
-from implementations.preferences.parts.bandit import Bandit
 from implementations.preferences.reward_model import bradley_terry_loss
+from tests.exact.bandit import Bandit
 from tests.exact.preference_cases import close, normal
 
 ARMS, BETA = 6, 0.4

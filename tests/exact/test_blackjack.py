@@ -7,8 +7,9 @@ from functools import cache
 import numpy as np
 import pytest
 
-from implementations.tabular.parts.blackjack import HIT, STICK, blackjack, dealer_totals, grown, play, with_card
+from implementations.tabular.parts.blackjack import HIT, STICK, blackjack, dealer_totals, grown, with_card
 from implementations.tabular.parts.mdp import evaluate_policy, greedy, roll_out, solve
+from tests.exact.dealt_blackjack import play
 
 RULES = ("plain", "sab", "natural")
 CARDS = {card: Fraction(4 if card == 10 else 1, 13) for card in range(1, 11)}

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from benchmarks.families.puzzles.tasks import largest_area
-from implementations.puzzles.container import ALGORITHMS, brute_force, two_pointers
+from implementations.puzzles.container import METHOD, brute_force, two_pointers
 
 EXAMPLES = [([1, 8, 6, 2, 5, 4, 8, 3, 7], 49), ([1, 1], 1)]
 
@@ -41,13 +41,13 @@ SHAPED = [
 ]
 
 
-@pytest.mark.parametrize("algorithm", ALGORITHMS)
+@pytest.mark.parametrize("algorithm", METHOD.algorithms)
 @pytest.mark.parametrize(("heights", "area"), EXAMPLES)
 def test_printed_examples(algorithm, heights, area):
     assert algorithm(np.array(heights)).value == area
 
 
-@pytest.mark.parametrize("algorithm", ALGORITHMS)
+@pytest.mark.parametrize("algorithm", METHOD.algorithms)
 @pytest.mark.parametrize("arrays", [SMALL, SHAPED, random_arrays()], ids=["all small", "shaped", "random"])
 def test_agrees_with_the_definition(algorithm, arrays):
     wrong = [heights for heights in arrays if algorithm(np.array(heights)).value != oracle(heights)]
@@ -75,7 +75,7 @@ def test_looks_are_exact(heights):
     assert brute_force(np.array(heights)).looks == n * (n - 1) // 2
 
 
-@pytest.mark.parametrize("algorithm", ALGORITHMS)
+@pytest.mark.parametrize("algorithm", METHOD.algorithms)
 def test_input_is_not_modified(algorithm):
     heights = np.array(EXAMPLES[0][0])
     heights.setflags(write=False)
@@ -83,7 +83,7 @@ def test_input_is_not_modified(algorithm):
     assert heights.tolist() == EXAMPLES[0][0]
 
 
-@pytest.mark.parametrize("algorithm", ALGORITHMS)
+@pytest.mark.parametrize("algorithm", METHOD.algorithms)
 @pytest.mark.parametrize(
     "bad",
     [[], [3], [3, -1], [1.0, 2.0], [[1, 2], [3, 4]], [True, False], ["1", "2"], 5],
@@ -98,7 +98,7 @@ def test_the_largest_instance_of_the_source():
     assert two_pointers(np.full(100_000, 10_000)).value == 10_000 * 99_999
 
 
-@pytest.mark.parametrize("algorithm", ALGORITHMS)
+@pytest.mark.parametrize("algorithm", METHOD.algorithms)
 @pytest.mark.parametrize("dtype", [np.int8, np.uint8, np.int16, np.int32, np.int64])
 def test_areas_do_not_overflow_the_type_of_the_heights(algorithm, dtype):
     highest = np.iinfo(dtype).max // (1 if dtype != np.int64 else 2)

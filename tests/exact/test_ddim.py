@@ -98,7 +98,7 @@ def test_without_eta_nothing_is_drawn_on_the_way(sampler):
 def test_a_point_is_found_in_one_step():
     """Where D is right already, any step to the data ends there."""
     model = normal_model(1e-9)
-    for sampler in ddim.SAMPLERS:
+    for sampler in ddim.METHOD.samplers:
         assert float(sampler(model, Settings(), 1, Streams(range(5))).abs().max()) < 1e-8
 
 
@@ -139,7 +139,7 @@ def test_levels_are_the_papers(steps):
         torch.testing.assert_close(grid(Settings(), steps)[:, 0].square(), expected, rtol=ROUNDING, atol=0.0)
 
 
-@pytest.mark.parametrize("sampler", ddim.SAMPLERS)
+@pytest.mark.parametrize("sampler", ddim.METHOD.samplers)
 def test_as_many_evaluations_as_steps(sampler):
     model = normal_model()
     sampler(model, Settings(), 20, Streams(range(2)))
@@ -150,7 +150,7 @@ def test_sigma_hat_alone_limits_the_denoised():
     wide = normal_model(3.0)
     largest = {
         sampler.__name__: float(sampler(wide, Settings(), 20, Streams(range(100))).abs().max())
-        for sampler in ddim.SAMPLERS
+        for sampler in ddim.METHOD.samplers
     }
     assert {name for name, value in largest.items() if value <= 1.0} == {"sigma_hat"}
 

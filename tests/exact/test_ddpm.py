@@ -7,9 +7,8 @@ import torch
 from torch import Tensor
 
 from implementations.common.averaging import ExponentialMovingAverage
-from implementations.common.denoisers import EmpiricalDenoiser
 from implementations.diffusion import ddpm
-from implementations.diffusion.ddpm import Settings, betas, bound_terms, build, learning_rate_factor, loss
+from implementations.diffusion.ddpm import METHOD, Settings, betas, bound_terms, build, loss
 from implementations.diffusion.parts.backbones import backbone
 from implementations.diffusion.parts.likelihood import mean_term
 from implementations.diffusion.parts.parameterisations import Denoiser
@@ -25,6 +24,7 @@ from tests.exact.ddpm_cases import (
     small_model,
     squares,
 )
+from tests.exact.known_denoisers import EmpiricalDenoiser
 from tests.exact.noisy_networks import generator, normal, size
 
 ROUNDING = 1e-12  # float64, products and sums of about a thousand numbers of order 1
@@ -165,7 +165,7 @@ def test_the_chain_is_algorithm_two():
     torch.testing.assert_close(found, x, rtol=0.0, atol=1e-10)  # 1 - abar loses four digits near the data
 
 
-@pytest.mark.parametrize("sampler", ddpm.SAMPLERS)
+@pytest.mark.parametrize("sampler", ddpm.METHOD.samplers)
 @pytest.mark.parametrize("steps", [1, 7, 50, 1000])
 def test_as_many_evaluations_as_steps(sampler, steps):
     model = normal_model()
@@ -173,7 +173,7 @@ def test_as_many_evaluations_as_steps(sampler, steps):
     assert model.evaluations == steps
 
 
-@pytest.mark.parametrize("sampler", ddpm.SAMPLERS)
+@pytest.mark.parametrize("sampler", ddpm.METHOD.samplers)
 def test_limiting_the_denoised_keeps_samples_in_range(sampler):
     model = normal_model(3.0)
     wide = sampler(model, UNLIMITED, 20, Streams(range(50)))
@@ -291,8 +291,8 @@ def test_a_network_predicts_the_mean_of_the_step_before():
 
 def test_warmup_and_averaging_are_those_of_the_paper():
     settings = Settings()
-    assert [learning_rate_factor(settings, images) for images in (0, 320_000, 640_000, 10**9)] == [0.0, 0.5, 1.0, 1.0]
-    assert learning_rate_factor(Settings(warmup=0), 0) == 1.0
+    assert [METHOD.recipe.rate(settings, images) for images in (0, 320_000, 640_000, 10**9)] == [0.0, 0.5, 1.0, 1.0]
+    assert METHOD.recipe.rate(Settings(warmup=0), 0) == 1.0
     model, _ = small_model()
     average = ExponentialMovingAverage(model, settings.ema_half_life)
     assert 0.5 ** (settings.batch / average.half_life) == pytest.approx(0.9999, abs=1e-10)  # to a whole image
@@ -300,7 +300,7 @@ def test_warmup_and_averaging_are_those_of_the_paper():
 
 def test_optimiser_takes_its_settings():
     model, _ = small_model()
-    (group,) = ddpm.optimiser(model, Settings(learning_rate=0.01)).param_groups
+    (group,) = ddpm.METHOD.recipe.optimiser(model, Settings(learning_rate=0.01)).param_groups
     assert (group["lr"], group["betas"], group["eps"], group["weight_decay"]) == (0.01, (0.9, 0.999), 1e-8, 0)
 
 
@@ -314,7 +314,7 @@ def test_the_papers_model_has_its_size():
 def test_training_lowers_the_loss(parameterisation):
     settings = Settings(network="mlp", width=32, dropout=0.0, parameterisation=parameterisation, learning_rate=3e-3)
     model, draws = build(settings, (2,), generator(0)), generator(1)
-    optimiser, held_out = ddpm.optimiser(model, settings), mixture().sample(2000, generator(2)).float()
+    optimiser, held_out = ddpm.METHOD.recipe.optimiser(model, settings), mixture().sample(2000, generator(2)).float()
     with torch.no_grad():
         before = float(loss(model, settings, held_out, generator(3)))
     for _ in range(150):

@@ -5,12 +5,13 @@ import math
 import pytest
 import torch
 
-from implementations.common.denoisers import EmpiricalDenoiser, GaussianDenoiser, MixtureDenoiser
+from implementations.common.denoisers import MixtureDenoiser
 from implementations.common.ode import Solver
 from implementations.common.oracles import GaussianMixture
 from implementations.diffusion.parts import grids, paths
 from implementations.diffusion.parts.samplers import first_order, heun, solved
 from tests.exact.denoising_cases import close, gaussian_denoiser, generator, mixture, mixture_denoiser, normal, number
+from tests.exact.known_denoisers import EmpiricalDenoiser, GaussianDenoiser
 
 FACTOR = torch.tensor([[0.8, 0.0, 0.0], [0.3, 0.5, 0.0], [-0.2, 0.1, 1.1]], dtype=torch.float64)
 MEAN = torch.tensor([1.0, -0.5, 2.0], dtype=torch.float64)

@@ -9,8 +9,7 @@ import numpy as np
 import pytest
 
 from implementations.tabular.dynamic_programming import (
-    CONTROL,
-    PREDICTION,
+    METHOD,
     Settings,
     closed_form,
     iterative_policy_evaluation,
@@ -124,7 +123,7 @@ def off(world, values, printed):
 # The printed tables
 
 
-@pytest.mark.parametrize("algorithm", CONTROL)
+@pytest.mark.parametrize("algorithm", METHOD.control)
 def test_optimal_values_of_the_book_grid(algorithm):
     world = book_grid(-10.0)
     found = solved(algorithm, world.mdp)
@@ -137,7 +136,7 @@ def test_optimal_values_of_the_book_grid(algorithm):
 
 
 @pytest.mark.parametrize("gamma", FORBIDDEN_1)
-@pytest.mark.parametrize("algorithm", CONTROL)
+@pytest.mark.parametrize("algorithm", METHOD.control)
 def test_discount_decides_about_forbidden_cells(algorithm, gamma):
     world = book_grid(-1.0, gamma)
     values = solved(algorithm, world.mdp).action_values.max(1)
@@ -188,7 +187,7 @@ def test_soft_versions_of_the_optimal_policy(epsilon):
 
 
 @pytest.mark.parametrize("epsilon", [0.1, 0.2, 0.5])
-@pytest.mark.parametrize("algorithm", CONTROL)
+@pytest.mark.parametrize("algorithm", METHOD.control)
 def test_optimal_soft_policies(algorithm, epsilon):
     """Figure 5.7: 49 of 50 numbers, and at 0.1 figure 5.6 again; one cell is printed as -1.2 and is -1.13."""
     world = book_grid(-10.0)
@@ -257,7 +256,7 @@ KNOWN = {
 }
 
 
-@pytest.mark.parametrize("algorithm", CONTROL)
+@pytest.mark.parametrize("algorithm", METHOD.control)
 @pytest.mark.parametrize("name", KNOWN)
 def test_known_optima(name, algorithm):
     world, state, value = KNOWN[name]
@@ -288,7 +287,7 @@ def test_ties_do_not_lead_policy_iteration_round_in_circles(size, slippery):
     assert values[0] == pytest.approx(solve(mdp)[0][0], abs=1e-9)  # by sweeps, which near the end change by 1e-14 each
 
 
-@pytest.mark.parametrize("algorithm", PREDICTION)
+@pytest.mark.parametrize("algorithm", METHOD.prediction)
 def test_random_walks(algorithm):
     """Figures 3.2 and 4.1 of Sutton and Barto."""
     small, large = sutton_barto_5x5(), sutton_barto_4x4()
@@ -304,7 +303,7 @@ def solved_values(algorithm, world):
 
 @pytest.mark.parametrize("ends", [0, 2])
 @pytest.mark.parametrize("epsilon", [0.0, 0.3])
-@pytest.mark.parametrize("algorithm", CONTROL)
+@pytest.mark.parametrize("algorithm", METHOD.control)
 def test_the_fixed_point_of_a_random_mdp(algorithm, epsilon, ends):
     mdp = random_mdp(ends=ends)
     found = solved(algorithm, mdp, epsilon=epsilon)
@@ -317,11 +316,11 @@ def test_the_fixed_point_of_a_random_mdp(algorithm, epsilon, ends):
 def test_sweeps_and_solution_agree():
     mdp = random_mdp(ends=1, gamma=1.0)
     policy = generator(1).dirichlet(np.ones(3), 7)
-    one, other = (last(a(mdp, policy, Settings(), generator(), [10_000])).values for a in PREDICTION)
+    one, other = (last(a(mdp, policy, Settings(), generator(), [10_000])).values for a in METHOD.prediction)
     np.testing.assert_allclose(one, other, atol=EXACT)
 
 
-@pytest.mark.parametrize("algorithm", CONTROL)
+@pytest.mark.parametrize("algorithm", METHOD.control)
 @pytest.mark.parametrize("seed", [0, 1, 2])
 def test_the_start_does_not_matter(algorithm, seed):
     mdp = book_grid(-10.0).mdp
@@ -409,7 +408,7 @@ def test_what_is_spent_is_counted_in_sweeps():
     assert [found.spent for found in closed_form(mdp, evenly(mdp), Settings(), generator(), [5])] == [1]
 
 
-@pytest.mark.parametrize("algorithm", CONTROL)
+@pytest.mark.parametrize("algorithm", METHOD.control)
 def test_the_end_is_told_once(algorithm):
     mdp = book_grid(-10.0).mdp
     everything = list(algorithm(mdp, Settings(), generator(), range(1, 10_000)))
@@ -420,13 +419,11 @@ def test_the_end_is_told_once(algorithm):
     assert list(algorithm(mdp, Settings(), generator(), [])) == []
 
 
-@pytest.mark.parametrize("algorithm", CONTROL)
+@pytest.mark.parametrize("algorithm", METHOD.control)
 def test_a_told_iterate_stays_as_it_is(algorithm):
-    mdp = random_mdp()
-    told = []
-    for found in algorithm(mdp, Settings(), generator(), range(1, 40)):
-        told.append((found, found.action_values.copy(), found.policy.copy()))
-    for found, values, policy in told:
+    iterates = algorithm(random_mdp(), Settings(), generator(), range(1, 40))
+    seen = [(found, found.action_values.copy(), found.policy.copy()) for found in iterates]
+    for found, values, policy in seen:
         np.testing.assert_array_equal(found.action_values, values)
         np.testing.assert_array_equal(found.policy, policy)
 
@@ -450,5 +447,5 @@ def test_settings_out_of_range_are_refused(settings):
 
 
 def test_offers_what_its_settings_name():
-    names = {algorithm.__name__ for algorithm in (*CONTROL, *PREDICTION)}
+    names = {algorithm.__name__ for algorithm in (*METHOD.control, *METHOD.prediction)}
     assert names == set(Settings.__dataclass_fields__["algorithm"].type.__args__)

@@ -8,7 +8,7 @@ import torch
 from torch import Tensor
 
 from implementations.diffusion import edm
-from implementations.diffusion.edm import Settings, build, learning_rate_factor, loss, noise_levels, optimiser
+from implementations.diffusion.edm import METHOD, Settings, build, loss, noise_levels
 from implementations.diffusion.parts.samplers import Streams
 from tests.exact.ddpm_cases import Exact, Impulses, mixture_model, normal_model
 from tests.exact.noisy_networks import generator, moved, normal, size
@@ -143,7 +143,7 @@ def test_gain_of_18_steps_on_normal_data(name, gain):
 
 
 @pytest.mark.parametrize("steps", [1, 2, 18])
-@pytest.mark.parametrize("sampler", edm.SAMPLERS, ids=lambda sampler: sampler.__name__)
+@pytest.mark.parametrize("sampler", edm.METHOD.samplers, ids=lambda sampler: sampler.__name__)
 def test_evaluations(sampler, steps):
     model = mixture_model()
     x = sampler(model, Settings(), steps, Streams(range(4)))
@@ -190,7 +190,7 @@ def test_churn_has_the_variance_of_the_papers_recursion(steps):
     assert draws > 5  # the range of the paper is met
 
 
-@pytest.mark.parametrize("sampler", edm.SAMPLERS, ids=lambda sampler: sampler.__name__)
+@pytest.mark.parametrize("sampler", edm.METHOD.samplers, ids=lambda sampler: sampler.__name__)
 def test_a_sample_is_that_of_its_stream(sampler):
     model, settings = small((2,))
     together = sampler(model, settings, 6, Streams(range(8)))
@@ -213,7 +213,7 @@ def test_where_the_output_means_noise_a_zero_network_leaves_the_noise_as_it_is(p
 def test_training_lowers_the_loss(preconditioning):
     settings = Settings(network="mlp", width=32, dropout=0.0, preconditioning=preconditioning, batch=64)
     model = build(settings, (2,), generator(10))
-    taught, noise = optimiser(model, settings), generator(11)
+    taught, noise = METHOD.recipe.optimiser(model, settings), generator(11)
     data = torch.tensor([0.6, 0.1]) * torch.randn(512, 2, generator=generator(12)) + torch.tensor([0.3, -0.4])
 
     def now() -> float:
@@ -256,13 +256,13 @@ def test_the_papers_network_has_its_size():
 
 
 def test_learning_rate_rises_over_the_warmup():
-    assert [learning_rate_factor(Settings(), images) for images in (0, 5_000_000, 10_000_000, 10**9)] == [0, 0.5, 1, 1]
-    assert learning_rate_factor(Settings(warmup=0), 0) == 1.0
+    assert [METHOD.recipe.rate(Settings(), images) for images in (0, 5_000_000, 10_000_000, 10**9)] == [0, 0.5, 1, 1]
+    assert METHOD.recipe.rate(Settings(warmup=0), 0) == 1.0
 
 
 def test_optimiser_takes_its_settings():
     model, settings = small(learning_rate=0.01)
-    (group,) = optimiser(model, settings).param_groups
+    (group,) = METHOD.recipe.optimiser(model, settings).param_groups
     assert (group["lr"], group["betas"], group["eps"]) == (0.01, (0.9, 0.999), 1e-8)
 
 

@@ -1,11 +1,9 @@
 """The training loop: interrupted anywhere it ends with the same bits; it stops at what is not finite; it averages,
 clips and orders as it says."""
 
-import io
 import math
 from collections.abc import Callable
 from dataclasses import dataclass, field, replace
-from typing import Any
 
 import pytest
 import torch
@@ -13,32 +11,10 @@ from torch import Tensor, nn
 
 from implementations.common.averaging import ExponentialMovingAverage
 from implementations.common.fit import Batches, Fitted, Interrupted, Plan, fit
+from tests.checkpoints import Killed, MemoryCheckpoint
 
 PLAN = Plan(examples=10, batch=4, steps=9, validate_every=2, gradient_clip=1.5)  # the end is between two validations
 PLANS = {"raw": PLAN, "averaged": replace(PLAN, ema_half_life=10)}
-
-
-class Killed(Exception):
-    """Stands for a kill: nothing in the loop may catch it."""
-
-
-@dataclass
-class Memory:
-    """A checkpoint that keeps bytes, as a file would."""
-
-    every: int = 0  # saves at its multiples; 0: when told to
-    content: bytes | None = None
-
-    def load(self) -> dict[str, Any] | None:
-        return None if self.content is None else torch.load(io.BytesIO(self.content), weights_only=True)
-
-    def due(self, step: int) -> bool:
-        return self.every > 0 and step % self.every == 0
-
-    def save(self, state: dict[str, Any]) -> None:
-        stream = io.BytesIO()
-        torch.save(state, stream)
-        self.content = stream.getvalue()
 
 
 class Regression(nn.Module):
@@ -76,7 +52,11 @@ class Problem:
     validated: list[dict[str, Tensor]] = field(default_factory=list)
 
     def run(
-        self, checkpoint: Memory | None = None, stop_at: int | None = None, kill_at: int | None = None, start: int = 0
+        self,
+        checkpoint: MemoryCheckpoint | None = None,
+        stop_at: int | None = None,
+        kill_at: int | None = None,
+        start: int = 0,
     ) -> Fitted:
         data = torch.Generator().manual_seed(0)
         x = torch.randn(self.plan.examples, 3, generator=data)
@@ -106,7 +86,7 @@ class Problem:
             return {"bias": float(self.model.layer.bias.detach())}
 
         order = torch.Generator().manual_seed(1)
-        checkpoint = checkpoint or Memory()
+        checkpoint = checkpoint or MemoryCheckpoint()
         return fit(
             self.model, self.make(self.model), loss, validate, self.plan, order, {"noise": noise}, checkpoint, report,
             lambda: len(self.losses) + start == stop_at, self.rate, note,
@@ -133,7 +113,7 @@ def unbroken(plan) -> tuple[Problem, Fitted]:
 
 @pytest.mark.parametrize("step", range(1, PLAN.steps + 1))
 def test_stopped_at_any_step_and_resumed_ends_with_the_same_bits(plan, unbroken, step):
-    checkpoint = Memory()
+    checkpoint = MemoryCheckpoint()
     first, second = Problem(plan), Problem(plan)
     with pytest.raises(Interrupted, match=f"step {step} of {plan.steps}"):
         first.run(checkpoint, stop_at=step)
@@ -145,7 +125,7 @@ def test_stopped_at_any_step_and_resumed_ends_with_the_same_bits(plan, unbroken,
 
 @pytest.mark.parametrize("step", range(1, PLAN.steps + 1))
 def test_killed_at_any_step_and_resumed_from_an_older_save_ends_with_the_same_bits(plan, unbroken, step):
-    checkpoint = Memory(every=2)
+    checkpoint = MemoryCheckpoint(every=2)
     with pytest.raises(Killed):
         Problem(plan).run(checkpoint, kill_at=step)
     second = Problem(plan)
@@ -154,7 +134,7 @@ def test_killed_at_any_step_and_resumed_from_an_older_save_ends_with_the_same_bi
 
 
 def test_stopped_after_every_step_ends_with_the_same_bits(plan, unbroken):
-    checkpoint = Memory()
+    checkpoint = MemoryCheckpoint()
     for step in range(1, plan.steps + 1):
         with pytest.raises(Interrupted):
             Problem(plan).run(checkpoint, stop_at=step, start=step - 1)
@@ -164,7 +144,7 @@ def test_stopped_after_every_step_ends_with_the_same_bits(plan, unbroken):
 
 def test_saving_changes_nothing(plan, unbroken):
     problem = Problem(plan)
-    same((problem, problem.run(Memory(every=1))), unbroken)
+    same((problem, problem.run(MemoryCheckpoint(every=1))), unbroken)
 
 
 def test_curve_holds_the_mean_loss_between_validations_and_the_images(plan, unbroken):
@@ -254,7 +234,7 @@ def test_divergence_before_any_validation_leaves_the_initial_weights(plan):
 
 
 def test_divergence_after_resuming_names_the_last_loss_of_the_first_process(plan, unbroken):
-    checkpoint = Memory()
+    checkpoint = MemoryCheckpoint()
     with pytest.raises(Interrupted):
         Problem(plan).run(checkpoint, stop_at=6)
     whole, resumed = Problem(plan, nan_at(7)), Problem(plan, nan_at(7))

@@ -8,8 +8,8 @@ import pytest
 import torch
 from torch import Tensor
 
-from implementations.common.denoisers import GaussianDenoiser
 from implementations.diffusion.flow_matching import (
+    METHOD,
     Settings,
     build,
     dopri5,
@@ -18,7 +18,6 @@ from implementations.diffusion.flow_matching import (
     log_likelihood,
     loss,
     midpoint,
-    optimiser,
     path_of,
     velocity,
 )
@@ -27,6 +26,7 @@ from implementations.diffusion.parts.parameterisations import Denoiser, velocity
 from implementations.diffusion.parts.paths import linear, variance_preserving
 from implementations.diffusion.parts.samplers import Streams
 from tests.exact.ddpm_cases import Exact, mixture, mixture_model, normal_model
+from tests.exact.known_denoisers import GaussianDenoiser
 from tests.exact.noisy_networks import generator, moved, normal
 
 ROUNDING = 1e-12  # float64, some tens of operations on values of about 1
@@ -277,7 +277,7 @@ def test_likelihood_of_an_untrained_network_is_that_of_its_flow():
 def test_training_lowers_the_loss(settings):
     chosen = Settings(network="mlp", width=32, batch=64, learning_rate=1e-3, **settings)
     model = build(chosen, (2,), generator(18))
-    taught, noise = optimiser(model, chosen), generator(19)
+    taught, noise = METHOD.recipe.optimiser(model, chosen), generator(19)
     data = torch.tensor([0.6, 0.1]) * torch.randn(512, 2, generator=generator(20)) + torch.tensor([0.3, -0.4])
 
     def now() -> float:
@@ -332,7 +332,7 @@ def test_learning_rate_rises_and_falls_as_in_table_3():
 
 def test_optimiser_takes_its_settings():
     model, settings = small(learning_rate=0.01)
-    (group,) = optimiser(model, settings).param_groups
+    (group,) = METHOD.recipe.optimiser(model, settings).param_groups
     assert (group["lr"], group["betas"], group["eps"]) == (0.01, (0.9, 0.999), 1e-8)
 
 

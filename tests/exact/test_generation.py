@@ -7,8 +7,9 @@ import pytest
 import torch
 
 from implementations.networks.gpt import GPT, Size
-from implementations.preferences.parts.generation import draw, generate, uncached
+from implementations.preferences.parts.generation import draw, generate
 from tests.exact.noisy_networks import generator, moved
+from tests.exact.uncached import uncached
 
 VOCABULARY, END, CONTEXT = 13, 12, 60
 LARGEST = 1 - 2.0**-53  # the largest number that a draw from [0, 1) gives in float64
@@ -57,26 +58,26 @@ class Constant:
         return self.logits(self.hidden(tokens, cache))
 
 
-SETTINGS = pytest.mark.parametrize(("temperature", "top_p"), [(1.0, 1.0), (0.7, 0.9), (1.5, 0.5), (0.0, 1.0)])
+SETTINGS = pytest.mark.parametrize("temperature", [1.0, 0.7, 1.5, 0.0])
 
 
 @SETTINGS
-def test_with_a_cache_are_the_tokens_without_one(model, temperature, top_p):
-    found, expected = (way(model, *ragged(), 20, END, temperature, generator(3), top_p) for way in (generate, uncached))
+def test_with_a_cache_are_the_tokens_without_one(model, temperature):
+    found, expected = (way(model, *ragged(), 20, END, temperature, generator(3)) for way in (generate, uncached))
     assert same(found, expected)
     assert len(set(found.end.tolist())) > 1  # rows of different lengths were compared
 
 
 @SETTINGS
-def test_a_batch_is_its_rows_one_by_one(model, temperature, top_p):
+def test_a_batch_is_its_rows_one_by_one(model, temperature):
     """A generator gives rows their numbers in turn, so that one after the other draws what all draw together."""
     prompts, lengths = ragged()
     random = generator(4)
     alone = [
-        generate(model, prompts[row : row + 1], lengths[row : row + 1], 20, END, temperature, random, top_p)
+        generate(model, prompts[row : row + 1], lengths[row : row + 1], 20, END, temperature, random)
         for row in range(len(prompts))
     ]
-    together = generate(model, prompts, lengths, 20, END, temperature, generator(4), top_p)
+    together = generate(model, prompts, lengths, 20, END, temperature, generator(4))
     assert rows_of(together) == [rows_of(one)[0] for one in alone]
 
 
@@ -210,30 +211,6 @@ def test_no_token_of_probability_0_is_drawn_at_either_end(dtype, vocabulary):
         assert draw(only, torch.tensor([uniform], dtype=torch.float64), 1.0).item() == 3
 
 
-@pytest.mark.parametrize(
-    ("top_p", "kept"),
-    [(0.3, {3}), (0.43, {3}), (0.44, {2, 3}), (0.74, {2, 3}), (0.76, {1, 2, 3}), (0.95, {0, 1, 2, 3})],
-)
-def test_top_p_keeps_the_smallest_nucleus(top_p, kept):
-    """Probabilities 1/16, 3/16, 5/16 and 7/16, whose sums from the likeliest on are 0.4375, 0.75, 0.9375 and 1."""
-    p = torch.tensor([1.0, 3.0, 5.0, 7.0], dtype=torch.float64) / 16
-    n = 1600
-    uniforms = (torch.arange(n, dtype=torch.float64) + 0.5) / n
-    found = draw(p.log().expand(n, 4), uniforms, 1.0, top_p)
-    assert set(found.tolist()) == kept
-    share = torch.bincount(found, minlength=4) / n
-    law = torch.tensor([p[i] if i in kept else 0.0 for i in range(4)])
-    # Evenly spaced numbers: each share is off by less than one of them.
-    assert (share - law / law.sum()).abs().max() < 1.01 / n
-
-
-def test_top_p_at_the_border_of_a_nucleus():
-    """Four equal tokens: of ties the first ones are kept, and exactly one half needs two."""
-    uniforms = torch.tensor([0.0, LARGEST], dtype=torch.float64)
-    found = draw(torch.zeros(2, 4, dtype=torch.float64), uniforms, 1.0, 0.5)
-    assert found.tolist() == [0, 1]
-
-
 def test_what_cannot_be_is_told(model):
     prompts, lengths = ragged((2, 5))
     random = generator(0)
@@ -244,9 +221,8 @@ def test_what_cannot_be_is_told(model):
     for few_or_many in ([0, 5], [2, 6]):
         with pytest.raises(ValueError, match="a prompt has 1 to 5 tokens here"):
             generate(model, prompts, torch.tensor(few_or_many), 3, END, 1.0, random)
-    for temperature, top_p in ((-1.0, 1.0), (1.0, 0.0), (1.0, 1.1)):
-        with pytest.raises(ValueError, match="temperature"):
-            generate(model, prompts, lengths, 3, END, temperature, random, top_p)
+    with pytest.raises(ValueError, match="temperature"):
+        generate(model, prompts, lengths, 3, END, -1.0, random)
     assert torch.equal(random.get_state(), generator(0).get_state())
     with pytest.raises(ArithmeticError, match="not finite"):
         generate(Constant([math.nan, 0.0, 0.0]), prompts, lengths, 3, 2, 1.0, random)

@@ -7,7 +7,7 @@ import pytest
 import torch
 from torch.nn.functional import gelu, layer_norm
 
-from implementations.networks.gpt import FIRST_CAPACITY, GPT, Size, _rotations, load_gpt2
+from implementations.networks.gpt import FIRST_CAPACITY, GPT, Size, _rotations
 from implementations.preferences.parts.models import Scored, language_model
 from tests.exact.noisy_networks import generator, moved, normal, size
 
@@ -192,47 +192,6 @@ def test_a_context_and_a_width_that_do_not_fit_are_told():
         network(heads=16, positions="rotary")  # a head of one feature, where a rotation needs two
     with pytest.raises(ValueError, match="need a generator"):
         GPT(SMALL, None)
-
-
-def gpt2_state(model: GPT) -> dict[str, torch.Tensor]:
-    """The model's weights under the names that GPT-2's files have."""
-    names = {"attention_norm": "ln_1", "attention_in": "attn.c_attn", "attention_out": "attn.c_proj"}
-    names |= {"perceptron_norm": "ln_2", "perceptron_in": "mlp.c_fc", "perceptron_out": "mlp.c_proj"}
-    names |= {"token.": "wte.", "position.": "wpe.", "blocks": "h"}
-    state = {}
-    for name, value in model.state_dict().items():
-        name = "ln_f" + name.removeprefix("norm") if name.startswith("norm.") else name
-        for ours, theirs in names.items():
-            name = name.replace(ours, theirs)
-        state[name] = value.clone()
-    return state
-
-
-@pytest.mark.parametrize("prefix", ["", "transformer."])
-def test_weights_of_gpt2s_layout_are_taken(prefix):
-    model, other, x = network(0), network(1), tokens(2, 9)
-    state = {prefix + name: value for name, value in gpt2_state(model).items()}
-    state |= {"lm_head.weight": model.token.weight.detach(), f"{prefix}h.0.attn.bias": torch.ones(1, 1, 150, 150)}
-    assert load_gpt2(other, state) is other
-    assert torch.equal(other(x), model(x))
-
-
-@pytest.mark.parametrize(
-    ("change", "message"),
-    [
-        ({"wte.weight": None}, "do not both have wte.weight"),
-        ({"h.2.ln_1.weight": torch.ones(16)}, "do not both have h.2.ln_1.weight"),
-        ({"wpe.weight": torch.ones(10, 16)}, r"wpe.weight is \(10, 16\), where the model has \(150, 16\)"),
-        ({"lm_head.weight": torch.ones(11, 16).double()}, "output matrix"),
-    ],
-)
-def test_weights_that_do_not_fit_are_told_and_leave_the_model_alone(change, message):
-    model = network(1)
-    before = {name: value.clone() for name, value in model.state_dict().items()}
-    state = {name: value for name, value in (gpt2_state(network()) | change).items() if value is not None}
-    with pytest.raises(ValueError, match=message):
-        load_gpt2(model, state)
-    assert all(torch.equal(value, before[name]) for name, value in model.state_dict().items())
 
 
 def test_networks_by_name():

@@ -7,36 +7,22 @@ import subprocess
 import sys
 from collections.abc import Callable, Iterator
 from pathlib import Path
-from typing import Any
 
 import pytest
 import torch
 
-from benchmarks.checkpoints import DiskCheckpoint
-from benchmarks.errors import InputError
-from benchmarks.stages.train import _stopping
-from implementations.common.fit import Interrupted
+from benchmarks.files.errors import InputError
+from benchmarks.run.checkpoints import DiskCheckpoint
+from benchmarks.run.stopping import stopping
+from implementations.common.fit import Interrupted, NullCheckpoint
 from tests.exact.small_training import IDENTITY, STEPS, trained
 
 ROOT = Path(__file__).parents[2]
 
 
-class InMemory:
-    """A checkpoint that is never due."""
-
-    def load(self) -> None:
-        return None
-
-    def due(self, step: int) -> bool:
-        return False
-
-    def save(self, state: dict[str, Any]) -> None:
-        raise AssertionError("nothing asked for a save")
-
-
 @pytest.fixture(scope="module")
 def unbroken():
-    return trained(InMemory())
+    return trained(NullCheckpoint())
 
 
 @pytest.fixture
@@ -104,7 +90,7 @@ def signalled(number: int, at: int, times: int = 1) -> Callable[[int, float, flo
 def test_a_polite_signal_saves_at_once_and_the_run_goes_on_later(tmp_path, unbroken, number):
     before = signal.getsignal(number)
     checkpoint = DiskCheckpoint(IDENTITY, seconds=1e9, root=tmp_path)
-    with _stopping(1e9) as stop, pytest.raises(Interrupted, match=f"step 11 of {STEPS}"):
+    with stopping(1e9) as stop, pytest.raises(Interrupted, match=f"step 11 of {STEPS}"):
         trained(checkpoint, signalled(number, 11), stop)
     assert signal.getsignal(number) is before
     assert checkpoint.load()["step"] == 11
@@ -113,7 +99,7 @@ def test_a_polite_signal_saves_at_once_and_the_run_goes_on_later(tmp_path, unbro
 
 def test_a_second_signal_ends_at_once(tmp_path):
     checkpoint = DiskCheckpoint(IDENTITY, seconds=1e9, root=tmp_path)
-    with _stopping(1e9) as stop, pytest.raises(SystemExit) as ended:
+    with stopping(1e9) as stop, pytest.raises(SystemExit) as ended:
         trained(checkpoint, signalled(signal.SIGTERM, 3, times=2), stop)
     assert ended.value.code == 128 + signal.SIGTERM
     assert checkpoint.load() is None
@@ -121,7 +107,7 @@ def test_a_second_signal_ends_at_once(tmp_path):
 
 def test_time_that_is_over_saves_too(tmp_path, unbroken):
     checkpoint = DiskCheckpoint(IDENTITY, seconds=1e9, root=tmp_path)
-    with _stopping(0.0) as stop, pytest.raises(Interrupted, match="step 1 of"):
+    with stopping(0.0) as stop, pytest.raises(Interrupted, match="step 1 of"):
         trained(checkpoint, stop=stop)
     assert stop.out_of_time()
     same(trained(checkpoint), unbroken)

@@ -18,7 +18,7 @@ from implementations.tabular.monte_carlo import (
 )
 from implementations.tabular.parts.blackjack import blackjack
 from implementations.tabular.parts.gridworld import book_grid, book_grid_3x3, book_policy_3x3
-from implementations.tabular.parts.loops import left_loop, second_moment, visit_loop
+from implementations.tabular.parts.loops import left_loop, visit_loop
 from implementations.tabular.parts.mdp import (
     MDP,
     action_values,
@@ -30,6 +30,7 @@ from implementations.tabular.parts.mdp import (
     solve,
 )
 from implementations.tabular.parts.returns import discounted
+from tests.exact.limits import second_moment
 
 ROUNDING = 1e-10
 ONE_HAND = -0.27720419  # 13 with a usable ace against a 2, sticking on 20

@@ -110,36 +110,13 @@ def test_the_networks_input_on_its_own_family_is_unscaled(name):
 
 @every_row
 def test_a_model_is_one_function_of_x_over_a_and_sigma(name):
-    """Asked at a rescaled pair it answers the same: what `rescaled` does for any function, rows do by themselves."""
+    """Asked at a rescaled pair it answers the same."""
     row, path = ROWS[name]
     model = rows.Denoiser(Fixed().double(), row)
     x_t, a, n = drawn(path)[2:]
     at_home = model(x_t, a, n)
     for factor in (0.1, 7.0):
         close(model(factor * x_t, factor * a, factor * n), at_home, 1e-11)  # D divides by a, here 1e-2
-
-
-@pytest.mark.parametrize(
-    ("path", "size"), [(VP, rows.on_circle), (LINE, rows.on_line), (VE, rows.unscaled)], ids=["vp", "line", "ve"]
-)
-def test_rescaling_leads_back_to_the_family(path, size):
-    asked = []
-
-    def denoise(x, a, n):
-        asked.append((x, a, n))
-        return x
-
-    x_t, a, n = drawn(path)[2:]
-    rows.rescaled(denoise, size)(3 * x_t, 3 * a, 3 * n)
-    for found, expected in zip(asked[0], (x_t, a, n), strict=True):
-        torch.testing.assert_close(found, expected, rtol=1e-14, atol=0.0)
-
-
-def test_rescaling_keeps_an_exact_denoiser():
-    """The law of x_0 given x does not depend on the unit of x."""
-    denoise, x = mixture_denoiser(), normal(9, 2, seed=4)
-    for size in (rows.on_circle, rows.on_line, rows.unscaled):
-        close(rows.rescaled(denoise, size)(x, number(0.3), number(0.6)), denoise(x, number(0.3), number(0.6)), 1e-13)
 
 
 def test_ddim_on_an_eps_model_is_edms_euler_on_the_same_model():
@@ -189,13 +166,12 @@ def test_edm_loss_floor_is_1(sigma):
 
 @pytest.mark.parametrize("t", [1e-3, 0.2, 0.7, 1.0])
 def test_flow_matching_velocity_is_its_closed_form(t):
-    """v = (x_t - D) / t for an exact D, and back."""
+    """v = (x_t - D) / t for an exact D."""
     x, a, n = normal(8, 2, seed=8), number(1 - t), number(t)
     d = mixture_denoiser()(x, a, n)
     v = rows.velocity_of(d, x, a, n, number(-1.0), number(1.0))
     torch.testing.assert_close(v, (x - d) / t, rtol=1e-12, atol=1e-12)
     close(rows.velocity().denoised(x, v, a, n), d, 1e-12)
-    close(rows.denoised_of_velocity(v, x, a, n, number(-1.0), number(1.0)), d, 1e-12)
 
 
 def test_velocity_is_finite_where_the_scale_is_0():
@@ -212,10 +188,11 @@ def test_conversions_lead_back(path):
     da, dn = path.scale_rate(TIMES), path.noise_rate(TIMES)
     d = x0 + 0.1  # any D
     noise = rows.noise_of(d, x_t, a, n)
+    area = a * dn - da * n
     found = [
-        rows.denoised_of_noise(noise, x_t, a, n),
-        rows.denoised_of_score(rows.score_of(d, x_t, a, n), x_t, a, n),
-        rows.denoised_of_velocity(rows.velocity_of(d, x_t, a, n, da, dn), x_t, a, n, da, dn),
+        paths.mixed(x_t, noise, 1 / a, -n / a),
+        paths.mixed(x_t, rows.score_of(d, x_t, a, n), 1 / a, n.square() / a),
+        paths.mixed(x_t, rows.velocity_of(d, x_t, a, n, da, dn), dn / area, -n / area),
     ]
     for back in found:
         torch.testing.assert_close(back, d, rtol=1e-11, atol=1e-11)  # rounding, divided by a down to 1e-2

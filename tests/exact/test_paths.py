@@ -165,13 +165,6 @@ def test_karras_is_its_formula():
     assert float(grid[18, 1]) == 0.0
 
 
-def test_log_levels_have_one_ratio():
-    grid = grids.log_sigma(5, 0.01, 100.0)
-    torch.testing.assert_close(
-        grid[:, 1], torch.tensor([100, 10, 1, 0.1, 0.01, 0], dtype=torch.float64), rtol=1e-13, atol=0.0
-    )
-
-
 def test_uniform_times_of_the_linear_path():
     t = torch.tensor([1.0, 0.75, 0.5, 0.25, 0.0], dtype=torch.float64)
     assert torch.equal(grids.uniform_time(PATHS["linear"], 4), torch.stack([1 - t, t], dim=1))

@@ -8,19 +8,9 @@ from torch import Tensor
 from torch.nn.functional import softplus
 
 from implementations.flows.parts.flow import Flow
-from implementations.flows.planar import (
-    UNBENT,
-    Settings,
-    build,
-    constrained,
-    loss,
-    optimiser,
-    planar,
-    posterior,
-    solved,
-)
+from implementations.flows.planar import UNBENT, Settings, build, constrained, posterior, solved
 from tests.exact.bijection_cases import generator, moved
-from tests.exact.jacobian import log_abs_determinants
+from tests.exact.cases_planar import one_planar
 
 ROUNDING = 1e-12  # float64, some tens of operations on values of about 1
 
@@ -48,7 +38,7 @@ def test_the_map_is_the_papers():
     z, u, w, b = draws(7, 3, seed=0), draws(3, seed=1), draws(3, seed=2), draws(seed=3)
     u_hat = u + (-1 + torch.log1p(torch.exp(w @ u)) - w @ u) * w / (w @ w)
     psi = (1 - torch.tanh(z @ w + b).square())[:, None] * w
-    value, logdet = planar(z, u, w, b)
+    value, logdet = one_planar(z, u, w, b)
     close(value, z + u_hat * torch.tanh(z @ w + b)[:, None])
     close(logdet, (1 + psi @ u_hat).abs().log())
 
@@ -71,7 +61,7 @@ def test_the_norm_of_w_is_squared():
     u, w = along(-3.0, 0.5)
     line = torch.linspace(-4, 4, 401, dtype=torch.float64)[:, None] * w / w.norm()
     slip = u + (float(softplus(w @ u)) - 1 - w @ u) * w / w.norm()
-    ours = planar(line, u, w, torch.zeros(()).double())[0] @ w
+    ours = one_planar(line, u, w, torch.zeros(()).double())[0] @ w
     folded = (line + slip * torch.tanh(line @ w)[:, None]) @ w
     assert float(w @ slip) < -1
     assert (folded.diff() < 0).any()
@@ -102,7 +92,7 @@ def test_a_large_product_neither_overflows_nor_loses_the_inverse(product, dtype)
 def test_at_w_zero_the_map_is_a_translation():
     u, w = draws(3, seed=6), torch.zeros(3, dtype=torch.float64, requires_grad=True)
     z, b = draws(5, 3, seed=7), torch.tensor(0.4, dtype=torch.float64)
-    value, logdet = planar(z, u, w, b)
+    value, logdet = one_planar(z, u, w, b)
     close(value.detach(), z + u * math.tanh(0.4))
     assert torch.equal(logdet, torch.zeros(5, dtype=torch.float64))
     (value.sum() + logdet.sum()).backward()
@@ -111,9 +101,9 @@ def test_at_w_zero_the_map_is_a_translation():
 
 def test_parameters_per_row_act_as_one_by_one():
     z, u, w, b = draws(6, 3, seed=8), draws(6, 3, seed=9), draws(6, 3, seed=10), draws(6, seed=11)
-    value, logdet = planar(z, u, w, b)
+    value, logdet = one_planar(z, u, w, b)
     for row in range(6):
-        one, one_logdet = planar(z[row : row + 1], u[row], w[row], b[row])
+        one, one_logdet = one_planar(z[row : row + 1], u[row], w[row], b[row])
         close(one[0], value[row])
         close(one_logdet[0], logdet[row])
 
@@ -140,22 +130,6 @@ def test_the_scalar_equation_has_the_root_it_was_made_from():
         close(solved(total, torch.full_like(a, slack)), a, 1e-13)
 
 
-def test_derivatives_of_the_inverse_are_those_of_the_implicit_function():
-    """decode(encode(x)) is x whatever the parameters are, and the two log-determinants cancel: derivatives are 0."""
-    model = small()
-    x, weights = draws(6, 3, seed=12).requires_grad_(), draws(6, 3, seed=13)
-    z, inverse_logdet = model.encode(x)
-    back, logdet = model.decode(z)
-    parameters = list(model.parameters())
-    for gradient in torch.autograd.grad((back * weights).sum(), parameters, retain_graph=True):
-        close(gradient, torch.zeros_like(gradient))
-    for gradient in torch.autograd.grad((logdet + inverse_logdet).sum(), [x, *parameters], retain_graph=True):
-        close(gradient, torch.zeros_like(gradient))
-    close(torch.autograd.grad((back * weights).sum(), x)[0], weights)
-    # Were nothing to flow through the inverse, the following would hold too, and the above say little.
-    assert all(g.abs().max() > 1e-3 for g in torch.autograd.grad(model.encode(x)[0].square().sum(), parameters))
-
-
 def test_derivatives_of_the_likelihood_agree_with_finite_differences():
     model, x = small(), draws(6, 3, seed=14)
     names = [name for name, _ in model.named_parameters()]
@@ -172,64 +146,14 @@ def test_derivatives_of_the_likelihood_agree_with_finite_differences():
     assert torch.autograd.gradcheck(likelihood, inputs, eps=1e-6, atol=1e-6)  # central differences: 1e-9 seen
 
 
-def test_density_of_one_dimension_has_mass_one():
-    model = small(5, 1)
-    x = torch.linspace(-30, 30, 60_001, dtype=torch.float64)
-    with torch.no_grad():
-        mass = torch.trapezoid(model.log_prob(x[:, None]).exp(), x)
-    assert float(mass) == pytest.approx(1.0, abs=1e-9)  # an analytic density, steps of 0.001
-
-
 def test_decoding_applies_the_maps_in_their_order():
     model, z = small(), draws(5, 3, seed=15)
     maps, expected, total = model.bijection, z, torch.zeros(5, dtype=torch.float64)
     for u, w, b in zip(maps.u, maps.w, maps.b, strict=True):
-        expected, logdet = planar(expected, u, w, b)
+        expected, logdet = one_planar(expected, u, w, b)
         total = total + logdet
     close(model.decode(z)[0], expected)
     close(model.decode(z)[1], total)
-
-
-@pytest.mark.parametrize("dimensions", [1, 2, 6])
-def test_starts_near_the_identity_and_not_at_it(dimensions):
-    model = build(Settings(flow_length=2), (dimensions,), generator(16)).double()
-    z = draws(100, dimensions, seed=17)
-    with torch.no_grad():
-        value, logdet = model.decode(z)
-    assert 1e-3 < float((value - z).abs().max()) < 1.0
-    assert 1e-3 < float(logdet.abs().max()) < 1.0
-
-
-def test_settings_size_the_model_without_allocating_it():
-    with torch.device("meta"):
-        model = build(Settings(flow_length=5), (7,), torch.Generator())
-    assert sum(parameter.numel() for parameter in model.parameters()) == 5 * (2 * 7 + 1)
-    assert all(parameter.is_meta for parameter in model.parameters())
-
-
-@pytest.mark.parametrize(("length", "shape"), [(8, (8, 8)), (8, (3, 8, 8)), (0, (2,))])
-def test_says_what_it_cannot_model(length, shape):
-    with pytest.raises(ValueError, match="vectors by 1 map or more"):
-        build(Settings(flow_length=length), shape, torch.Generator())
-
-
-@pytest.mark.parametrize("settings", [{"flow_length": -1}, {"momentum": 1.0}, {"learning_rate": 0.0}, {"batch": 0}])
-def test_settings_out_of_range_are_refused(settings):
-    with pytest.raises(ValueError, match=next(iter(settings))):
-        Settings(**settings)
-
-
-def test_optimiser_takes_its_settings():
-    model = build(Settings(), (2,), torch.Generator())
-    (group,) = optimiser(model, Settings(learning_rate=0.01, momentum=0.5)).param_groups
-    assert (group["lr"], group["momentum"]) == (0.01, 0.5)
-
-
-def test_loss_is_the_mean_negative_log_density():
-    model, x = small(), draws(6, 3, seed=18)
-    z, logdet = model.encode(x)
-    expected = 0.5 * z.square().sum(1) + 1.5 * math.log(2 * math.pi) - logdet
-    close(loss(model, x, torch.Generator()), expected.mean())
 
 
 def test_a_posterior_is_the_maps_of_its_parameters():
@@ -241,39 +165,7 @@ def test_a_posterior_is_the_maps_of_its_parameters():
         one, total = z[row : row + 1], torch.zeros(1, dtype=torch.float64)
         for p in parameters[row].split(5):
             w = p[2:4]
-            one, step = planar(one, p[:2] + UNBENT * w / w.square().sum(), w, p[4])
+            one, step = one_planar(one, p[:2] + UNBENT * w / w.square().sum(), w, p[4])
             total = total + step
         close(one[0], value[row])
         close(total[0], logdet[row])
-
-
-def test_log_determinant_of_a_posterior_is_that_of_its_jacobian():
-    flow, z, parameters = posterior(Settings(flow_length=3), 4), draws(5, 4, seed=21), draws(5, 27, seed=22)
-    expected = [
-        log_abs_determinants(lambda v, own=own: flow(v, own[None].expand(len(v), -1))[0], row[None])
-        for row, own in zip(z, parameters, strict=True)
-    ]
-    close(flow(z, parameters)[1], torch.cat(expected))
-
-
-def test_a_posterior_is_the_identity_at_zero_and_near_it_nearby():
-    flow, z = posterior(Settings(flow_length=4), 3), draws(50, 3, seed=23)
-    parameters = draws(50, flow.parameters, seed=24)
-    nothing = torch.zeros_like(parameters).requires_grad_()
-    value, logdet = flow(z, nothing)
-    close(value.detach(), z)
-    close(logdet.detach(), torch.zeros(50, dtype=torch.float64))
-    (value.sum() + logdet.sum()).backward()
-    assert torch.isfinite(nothing.grad).all()
-    value, logdet = flow(z, 1e-4 * parameters)
-    # Each of 4 maps moves a point by |u_hat| |w.z + b|, about 1e-4 times 1e-3 at most.
-    assert float((value - z).abs().max()) < 1e-6
-    assert float(logdet.abs().max()) < 1e-6
-
-
-def test_a_posterior_of_length_zero_is_the_identity():
-    flow, z = posterior(Settings(flow_length=0), 3), draws(5, 3, seed=25)
-    assert flow.parameters == 0
-    value, logdet = flow(z, z.new_empty(5, 0))
-    assert torch.equal(value, z)
-    assert torch.equal(logdet, torch.zeros(5, dtype=torch.float64))

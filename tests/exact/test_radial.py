@@ -8,9 +8,9 @@ from torch import Tensor
 from torch.nn.functional import softplus
 
 from implementations.flows.parts.flow import Flow
-from implementations.flows.radial import Settings, build, invert, loss, optimiser, posterior, radial
+from implementations.flows.radial import Settings, build, invert, posterior
 from tests.exact.bijection_cases import generator, moved
-from tests.exact.jacobian import log_abs_determinants
+from tests.exact.cases_planar import one_radial
 
 ROUNDING = 1e-12  # float64, some tens of operations on values of about 1
 
@@ -43,7 +43,7 @@ def test_the_map_is_the_papers(alpha, beta, dimensions):
     z, centre = draws(7, dimensions, seed=0), draws(dimensions, seed=1)
     r = (z - centre).norm(dim=1)
     h, slope = 1 / (alpha + r), -1 / (alpha + r).square()
-    value, logdet = radial(z, centre, raw(alpha), raw(alpha + beta))
+    value, logdet = one_radial(z, centre, raw(alpha), raw(alpha + beta))
     close(value, z + beta * h[:, None] * (z - centre))
     close(logdet, (dimensions - 1) * (1 + beta * h).log() + (1 + beta * h + beta * slope * r).log())
 
@@ -60,13 +60,13 @@ def test_the_inverse_keeps_the_digits_of_every_distance(alpha, slack):
     gamma = softplus(raw(slack))
     # |f(z)| in the form in which nothing cancels; a few roundings on the way there and back.
     torch.testing.assert_close(r * (gamma + r) / (alpha + r), distances, rtol=1e-11, atol=0.0)
-    close(radial(z, centre, raw(alpha), raw(slack))[1], -inverse_logdet)
+    close(one_radial(z, centre, raw(alpha), raw(slack))[1], -inverse_logdet)
 
 
 @pytest.mark.parametrize("dtype", [torch.float32, torch.float64])
 def test_at_the_centre_nothing_moves_and_derivatives_are_finite(dtype):
     centre = draws(3, seed=2).to(dtype)
-    for apply, sign in ((radial, 1), (inverse, -1)):
+    for apply, sign in ((one_radial, 1), (inverse, -1)):
         parameters = [centre.clone(), raw(0.5).to(dtype), raw(2.0).to(dtype)]
         inputs = [centre[None].clone(), *parameters]
         for value in inputs:
@@ -81,7 +81,7 @@ def test_at_the_centre_nothing_moves_and_derivatives_are_finite(dtype):
 
 def test_parameters_per_row_act_as_one_by_one():
     z, centre, alpha, beta = draws(6, 3, seed=3), draws(6, 3, seed=4), draws(6, seed=5), draws(6, seed=6)
-    for apply in (radial, inverse):
+    for apply in (one_radial, inverse):
         value, logdet = apply(z, centre, alpha, beta)
         for row in range(6):
             one, one_logdet = apply(z[row : row + 1], centre[row], alpha[row], beta[row])
@@ -89,79 +89,14 @@ def test_parameters_per_row_act_as_one_by_one():
             close(one_logdet[0], logdet[row])
 
 
-def test_derivatives_of_the_inverse_are_those_of_the_implicit_function():
-    """decode(encode(x)) is x whatever the parameters are, and the two log-determinants cancel: derivatives are 0."""
-    model = small()
-    x, weights = draws(6, 3, seed=7).requires_grad_(), draws(6, 3, seed=8)
-    z, inverse_logdet = model.encode(x)
-    back, logdet = model.decode(z)
-    parameters = list(model.parameters())
-    for gradient in torch.autograd.grad((back * weights).sum(), parameters, retain_graph=True):
-        close(gradient, torch.zeros_like(gradient))
-    for gradient in torch.autograd.grad((logdet + inverse_logdet).sum(), [x, *parameters], retain_graph=True):
-        close(gradient, torch.zeros_like(gradient))
-    assert all(g.abs().max() > 1e-3 for g in torch.autograd.grad(model.encode(x)[0].square().sum(), parameters))
-
-
-def test_density_of_one_dimension_has_mass_one():
-    model = small(5, 1)
-    x = torch.linspace(-30, 30, 60_001, dtype=torch.float64)
-    with torch.no_grad():
-        mass = torch.trapezoid(model.log_prob(x[:, None]).exp(), x)
-    # The density has a kink at every centre, where the trapezoidal rule of step 0.001 errs by less than its square.
-    assert float(mass) == pytest.approx(1.0, abs=1e-6)
-
-
 def test_decoding_applies_the_maps_in_their_order():
     model, z = small(), draws(5, 3, seed=9)
     maps, expected, total = model.bijection, z, torch.zeros(5, dtype=torch.float64)
     for parameters in zip(maps.centre, maps.alpha_raw, maps.beta_raw, strict=True):
-        expected, logdet = radial(expected, *parameters)
+        expected, logdet = one_radial(expected, *parameters)
         total = total + logdet
     close(model.decode(z)[0], expected)
     close(model.decode(z)[1], total)
-
-
-@pytest.mark.parametrize("dimensions", [1, 2, 6])
-def test_starts_near_the_identity_and_not_at_it(dimensions):
-    model = build(Settings(flow_length=2), (dimensions,), generator(10)).double()
-    z = draws(100, dimensions, seed=11)
-    with torch.no_grad():
-        value, logdet = model.decode(z)
-    assert 1e-3 < float((value - z).abs().max()) < 1.0
-    assert 1e-3 < float(logdet.abs().max()) < float(dimensions)
-
-
-def test_settings_size_the_model_without_allocating_it():
-    with torch.device("meta"):
-        model = build(Settings(flow_length=5), (7,), torch.Generator())
-    assert sum(parameter.numel() for parameter in model.parameters()) == 5 * (7 + 2)
-    assert all(parameter.is_meta for parameter in model.parameters())
-
-
-@pytest.mark.parametrize(("length", "shape"), [(8, (8, 8)), (8, (3, 8, 8)), (0, (2,))])
-def test_says_what_it_cannot_model(length, shape):
-    with pytest.raises(ValueError, match="vectors by 1 map or more"):
-        build(Settings(flow_length=length), shape, torch.Generator())
-
-
-@pytest.mark.parametrize("settings", [{"flow_length": -1}, {"momentum": 1.0}, {"learning_rate": 0.0}, {"batch": 0}])
-def test_settings_out_of_range_are_refused(settings):
-    with pytest.raises(ValueError, match=next(iter(settings))):
-        Settings(**settings)
-
-
-def test_optimiser_takes_its_settings():
-    model = build(Settings(), (2,), torch.Generator())
-    (group,) = optimiser(model, Settings(learning_rate=0.01, momentum=0.5)).param_groups
-    assert (group["lr"], group["momentum"]) == (0.01, 0.5)
-
-
-def test_loss_is_the_mean_negative_log_density():
-    model, x = small(), draws(6, 3, seed=12)
-    z, logdet = model.encode(x)
-    expected = 0.5 * z.square().sum(1) + 1.5 * math.log(2 * math.pi) - logdet
-    close(loss(model, x, torch.Generator()), expected.mean())
 
 
 def test_a_posterior_is_the_maps_of_its_parameters():
@@ -172,28 +107,7 @@ def test_a_posterior_is_the_maps_of_its_parameters():
     for row in range(5):
         one, total = z[row : row + 1], torch.zeros(1, dtype=torch.float64)
         for p in parameters[row].split(4):
-            one, step = radial(one, p[:2], p[2], p[3])
+            one, step = one_radial(one, p[:2], p[2], p[3])
             total = total + step
         close(one[0], value[row])
         close(total[0], logdet[row])
-
-
-def test_log_determinant_of_a_posterior_is_that_of_its_jacobian():
-    flow, z, parameters = posterior(Settings(flow_length=3), 4), draws(5, 4, seed=15), draws(5, 18, seed=16)
-    expected = [
-        log_abs_determinants(lambda v, own=own: flow(v, own[None].expand(len(v), -1))[0], row[None])
-        for row, own in zip(z, parameters, strict=True)
-    ]
-    close(flow(z, parameters)[1], torch.cat(expected))
-
-
-def test_a_posterior_is_the_identity_at_zero_and_near_it_nearby():
-    flow, z = posterior(Settings(flow_length=4), 3), draws(50, 3, seed=17)
-    parameters = draws(50, flow.parameters, seed=18)
-    value, logdet = flow(z, torch.zeros_like(parameters))
-    close(value, z)
-    close(logdet, torch.zeros(50, dtype=torch.float64))
-    value, logdet = flow(z, 1e-4 * parameters)
-    # Each of 4 maps moves a point by |beta| at most, and beta is about 1e-4.
-    assert 1e-6 < float((value - z).abs().max()) < 2e-3
-    assert float(logdet.abs().max()) < 6e-3

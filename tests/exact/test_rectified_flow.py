@@ -13,13 +13,12 @@ from implementations.diffusion.parts.couplings import Recorded, transport_cost
 from implementations.diffusion.parts.parameterisations import Denoiser
 from implementations.diffusion.parts.samplers import Streams
 from implementations.diffusion.rectified_flow import (
+    METHOD,
     Settings,
     build,
     drawn_times,
     euler,
-    learning_rate_factor,
     loss,
-    optimiser,
     paired_loss,
     recorded,
     rk45,
@@ -285,7 +284,7 @@ def test_reflow_of_a_mixture_raises_no_convex_cost():
 
 @torch.enable_grad()
 def trained(model: Denoiser, settings: Settings, value, steps: int) -> None:
-    steepest, draws = optimiser(model, settings), generator(23)
+    steepest, draws = METHOD.recipe.optimiser(model, settings), generator(23)
     for _ in range(steps):
         steepest.zero_grad()
         value(draws).backward()
@@ -323,8 +322,8 @@ def test_training_reflow_and_distillation_lower_their_losses():
 
 def test_the_learning_rate_rises_over_the_warmup():
     settings = Settings()
-    assert [learning_rate_factor(settings, images) for images in (0, 320_000, 640_000, 10**9)] == [0, 0.5, 1, 1]
-    assert learning_rate_factor(Settings(warmup=0), 0) == 1
+    assert [METHOD.recipe.rate(settings, images) for images in (0, 320_000, 640_000, 10**9)] == [0, 0.5, 1, 1]
+    assert METHOD.recipe.rate(Settings(warmup=0), 0) == 1
 
 
 # --- samplers and settings
@@ -340,13 +339,13 @@ def test_evaluations_are_the_steps():
 def test_full_simulation_does_not_read_the_steps():
     one, other = (rk45(gaussian(), Settings(), steps, Streams([0, 1])) for steps in (1, 50))
     assert torch.equal(one, other)
-    assert set(rectified_flow.SAMPLERS) == {euler, rk45}
+    assert set(rectified_flow.METHOD.samplers) == {euler, rk45}
 
 
 def test_a_network_is_asked_in_its_dtype_and_samples_are_float64():
     settings = Settings(network="mlp", width=8, dropout=0.0)
     model = build(settings, (2, 2), generator(29)).eval()
-    for sampler in rectified_flow.SAMPLERS:
+    for sampler in rectified_flow.METHOD.samplers:
         found = sampler(model, settings, 2, Streams([0, 1, 2]))
         assert (found.shape, found.dtype) == ((3, 2, 2), torch.float64)
     noise = Streams([0, 1, 2]).draw((2, 2))

@@ -10,7 +10,7 @@ import pytest
 from implementations.stochastic_approximation.parts.gains import sequence
 from implementations.stochastic_approximation.parts.problems import RootFinding, cubic, linear, tanh
 from implementations.stochastic_approximation.parts.variances import recursion
-from implementations.stochastic_approximation.robbins_monro import Settings, gains, iterates
+from implementations.stochastic_approximation.robbins_monro import METHOD, Settings, iterates
 
 NOISE = 2.0  # S, the variance
 
@@ -39,10 +39,10 @@ def test_the_books_root_and_slope():
 
 def test_gains_are_the_rules():
     k = np.arange(1, 6)
-    assert np.array_equal(gains(Settings(), 5), 1 / k)
-    assert np.array_equal(gains(Settings(scale=2.0, offset=3), 5), 2 / (k + 3))
-    assert gains(Settings(gain="power", scale=2.0, exponent=0.6), 5) == pytest.approx(2 / k**0.6, rel=1e-15)
-    assert gains(Settings(gain="constant", scale=0.3), 5).tolist() == [0.3] * 5
+    assert np.array_equal(METHOD.gains(Settings(), 5), 1 / k)
+    assert np.array_equal(METHOD.gains(Settings(scale=2.0, offset=3), 5), 2 / (k + 3))
+    assert METHOD.gains(Settings(gain="power", scale=2.0, exponent=0.6), 5) == pytest.approx(2 / k**0.6, rel=1e-15)
+    assert METHOD.gains(Settings(gain="constant", scale=0.3), 5).tolist() == [0.3] * 5
 
 
 def test_a_step_is_the_equation():

@@ -37,9 +37,7 @@ STOCHASTIC = {
     ),
     "churned": lambda d, x, noise: samplers.churned(d, x, grids.karras(10), noise, samplers.Churn(5.0)),
     "euler_maruyama": lambda d, x, noise: samplers.euler_maruyama(d, x, VP, VP_TIMES, noise),
-    "predictor_corrector": lambda d, x, noise: samplers.predictor_corrector(
-        d, x, grids.log_sigma(10, 0.01, 50.0), noise
-    ),
+    "predictor_corrector": lambda d, x, noise: samplers.predictor_corrector(d, x, grids.karras(10, 0.01, 50.0), noise),
 }
 every_stochastic = pytest.mark.parametrize("sample", STOCHASTIC.values(), ids=STOCHASTIC)
 
@@ -189,7 +187,7 @@ def test_predictor_corrector_is_finite_where_the_score_is_0(corrections):
     def still(x, a, n):
         return x / paths.per_example(a, x)
 
-    x, grid = normal(3, 2, seed=10), grids.log_sigma(5, 0.01, 50.0)
+    x, grid = normal(3, 2, seed=10), grids.karras(5, 0.01, 50.0)
     found = samplers.predictor_corrector(still, x, grid, torch.ones_like, corrections=corrections)
     added = sum(float(samplers.chain_variances(start, end)[0].sqrt()) for start, end in pairwise(grid[:-1]))
     close(found, x + added, 1e-12)

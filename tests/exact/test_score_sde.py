@@ -15,7 +15,7 @@ from implementations.diffusion import score_sde
 from implementations.diffusion.parts.likelihood import standard_normal
 from implementations.diffusion.parts.parameterisations import Denoiser, score_of
 from implementations.diffusion.parts.samplers import Streams
-from implementations.diffusion.score_sde import Settings, build, learning_rate_factor, log_likelihood, loss, path_of
+from implementations.diffusion.score_sde import METHOD, Settings, build, log_likelihood, loss, path_of
 from tests.exact.ddpm_cases import Exact, Impulses, mixture, mixture_model, normal_model
 from tests.exact.noisy_networks import generator, moved, normal
 
@@ -199,7 +199,10 @@ def test_flips_mirror_images():
 def test_training_lowers_the_loss(settings):
     settings = replace(settings, width=32, learning_rate=3e-3)
     model, draws = build(settings, (2,), generator(0)), generator(1)
-    optimiser, held_out = score_sde.optimiser(model, settings), mixture().sample(2000, generator(2)).float()
+    optimiser, held_out = (
+        score_sde.METHOD.recipe.optimiser(model, settings),
+        mixture().sample(2000, generator(2)).float(),
+    )
     with torch.no_grad():
         before = float(loss(model, settings, held_out, generator(3)))
     assert abs(before - 1) < 5 * math.sqrt(2 / 4000)  # the untrained network is 0: E |eps|^2, five standard errors
@@ -282,7 +285,7 @@ def test_evaluations(settings, steps):
     assert other.evaluations > 20
 
 
-@pytest.mark.parametrize("sampler", score_sde.SAMPLERS)
+@pytest.mark.parametrize("sampler", score_sde.METHOD.samplers)
 def test_a_sample_is_that_of_its_stream(sampler):
     settings = BY_SDE["vp"]
     first, again, other = (sampler(mixture_model(), settings, 10, Streams(seeds)) for seeds in ([4, 5], [4, 5], [6, 5]))
@@ -383,12 +386,12 @@ def test_beyond_the_exact_dimensions_the_trace_is_estimated():
 
 def test_recipe_is_the_author_codes():
     settings = Settings()
-    assert [learning_rate_factor(settings, images) for images in (0, 320_000, 640_000, 10**9)] == [0.0, 0.5, 1.0, 1.0]
-    assert learning_rate_factor(Settings(warmup=0), 0) == 1.0
+    assert [METHOD.recipe.rate(settings, images) for images in (0, 320_000, 640_000, 10**9)] == [0.0, 0.5, 1.0, 1.0]
+    assert METHOD.recipe.rate(Settings(warmup=0), 0) == 1.0
     for half_life, decay in ((settings.ema_half_life, 0.9999), (88_678, 0.999)):
         average = ExponentialMovingAverage(trained_off(BY_SDE["vp"]), half_life)
         assert 0.5 ** (settings.batch / average.half_life) == pytest.approx(decay, abs=1e-8)  # to a whole image
-    (group,) = score_sde.optimiser(trained_off(BY_SDE["vp"]), Settings(learning_rate=0.01)).param_groups
+    (group,) = score_sde.METHOD.recipe.optimiser(trained_off(BY_SDE["vp"]), Settings(learning_rate=0.01)).param_groups
     assert (group["lr"], group["betas"], group["eps"], group["weight_decay"]) == (0.01, (0.9, 0.999), 1e-8, 0)
 
 

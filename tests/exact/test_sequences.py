@@ -1,20 +1,21 @@
 """Which places belong to a response, and what logits say of its tokens."""
 
 import math
+from types import SimpleNamespace
 
 import pytest
 import torch
 from torch import Tensor
 
+from implementations.common.recipes import linear_warmup
 from implementations.preferences.parts.batches import Pairs, Rollouts
-from implementations.preferences.parts.optimisers import named_optimiser, warmed_up
+from implementations.preferences.parts.recipe import named_optimiser
 from implementations.preferences.parts.responses import log_probs
 from implementations.preferences.parts.sequences import (
     Sequences,
     entropies,
     kl_divergences,
     padded,
-    sequence_log_probs,
     token_log_probs,
 )
 from tests.exact import preference_cases as cases
@@ -60,7 +61,7 @@ def test_log_probs_are_those_of_the_softmax_token_by_token():
             inside = int(made.prompt[row]) <= place + 1 < int(made.end[row])
             expected = math.log(float(logits[row, place].softmax(0)[token])) if inside else 0.0
             close(found[row, place], expected)
-    close(sequence_log_probs(logits, made), found.sum(1))
+    close(token_log_probs(logits, made).sum(1), found.sum(1))
 
 
 def test_logits_of_the_last_token_are_not_read():
@@ -119,7 +120,7 @@ def test_kl_is_the_mean_of_the_log_ratio_under_the_policy():
     total = 0.0
     for token in range(VOCABULARY):
         drawn = Sequences(torch.tensor([[1, token]]), made.prompt, made.end)
-        ratio = sequence_log_probs(ours, drawn) - sequence_log_probs(others, drawn)
+        ratio = token_log_probs(ours, drawn).sum(1) - token_log_probs(others, drawn).sum(1)
         total += float(ours[0, 0].softmax(0)[token] * ratio)
     close(kl_divergences(ours, others, made).sum(), total)
 
@@ -192,20 +193,20 @@ def test_rows_of_batches_are_rows_of_everything_in_them():
 
 
 def test_the_learning_rate_rises_to_its_own():
-    assert [warmed_up(4, seen) for seen in (0, 1, 4, 9)] == [0.0, 0.25, 1.0, 1.0]
-    assert warmed_up(0, 0) == 1.0
+    assert [linear_warmup(SimpleNamespace(warmup=4), seen) for seen in (0, 1, 4, 9)] == [0.0, 0.25, 1.0, 1.0]
+    assert linear_warmup(SimpleNamespace(warmup=0), 0) == 1.0
 
 
 def test_there_is_no_third_optimiser():
     with pytest.raises(ValueError, match="adamw and rmsprop"):
-        named_optimiser("sgd", cases.table(), 0.1)
+        named_optimiser(cases.table(), SimpleNamespace(optimiser="sgd", learning_rate=0.1))
 
 
 @pytest.mark.parametrize("name", ["adamw", "rmsprop"])
 def test_neither_optimiser_decays_weights(name):
     model = cases.table()
     before = model.table.detach().clone()
-    optimiser = named_optimiser(name, model, 0.1)
+    optimiser = named_optimiser(model, SimpleNamespace(optimiser=name, learning_rate=0.1))
     (model.table * 0.0).sum().backward()
     optimiser.step()
     assert torch.equal(model.table.detach(), before)

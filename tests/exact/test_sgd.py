@@ -14,7 +14,7 @@ from implementations.stochastic_approximation.parts.problems import (
     square,
 )
 from implementations.stochastic_approximation.parts.variances import best_covariance, squared_distances
-from implementations.stochastic_approximation.sgd import Settings, incremental_mean, iterates
+from implementations.stochastic_approximation.sgd import Settings, iterates
 
 ROUNDING = 1e-12  # of means of numbers up to 20
 
@@ -162,13 +162,6 @@ def test_divergence_is_kept():
     found = walked(problem, Settings(gain="constant", scale=5.0), paths=20, steps=200)
     assert found[-1].diverged.all()
     assert np.isnan(found[-1].values).all()
-
-
-def test_incremental_means_are_means():
-    samples = np.random.default_rng(5).normal(3.0, 2.0, (50, 2))
-    expected = samples.cumsum(0) / np.arange(1, 51)[:, None]
-    assert incremental_mean(samples) == pytest.approx(expected, abs=ROUNDING)
-    assert incremental_mean(samples)[0].tolist() == samples[0].tolist()
 
 
 def test_problems_are_not_modified(problem):

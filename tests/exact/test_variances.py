@@ -6,15 +6,9 @@ import numpy as np
 import pytest
 
 from implementations.stochastic_approximation.parts.gains import sequence
-from implementations.stochastic_approximation.parts.variances import (
-    best_limit,
-    harmonic_limit,
-    recursion,
-    slow_bias,
-    slow_variance,
-    stationary_variance,
-)
+from implementations.stochastic_approximation.parts.variances import recursion
 from implementations.stochastic_approximation.robbins_monro import Settings
+from tests.exact.limits import best_limit, harmonic_limit, slow_bias, slow_variance, stationary_variance
 
 FAR = [1_000, 10_000, 100_000, 1_000_000]
 

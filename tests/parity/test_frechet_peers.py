@@ -10,7 +10,7 @@ import torch
 from torch.utils.data import Dataset
 
 from benchmarks.metrics.extractors.small_classifier import MNIST, SmallClassifier, extractor
-from benchmarks.metrics.fidelity import fidelity, kid, reference
+from benchmarks.metrics.fidelity import from_features, kid, reference
 from benchmarks.metrics.frechet import Statistics, frechet, frechet_distance, statistics
 from tests.parity.conftest import require
 
@@ -160,7 +160,8 @@ def test_the_whole_way_with_our_network_as_its_registered_extractor():
         rng_seed=5,
     )
     taking = extractor(model)
-    ours = {row.name: row.value for row in fidelity(samples, reference(data, "noise", "train", taking), taking, seed=5)}
+    compared = reference(data, "noise", "train", taking)
+    ours = {row.name: row.value for row in from_features(taking(samples), compared, seed=5)}
     names = {
         "fid": "frechet_inception_distance",
         "kid": "kernel_inception_distance_mean",

@@ -4,9 +4,10 @@ import pytest
 import torch
 from torch import Tensor
 
-from implementations.networks.gpt import GPT, Size, _gpt2_name, load_gpt2
+from implementations.networks.gpt import GPT, Size
 from implementations.preferences.parts.generation import generate
 from tests.parity.conftest import ROUNDING, peer
+from tests.parity.gpt2_layout import gpt2_name, load_gpt2
 
 SIZE = Size(layers=3, heads=4, width=32, vocabulary=101, context=64)
 
@@ -70,7 +71,7 @@ def test_gradients_are_theirs(both):
     for model, logits in ((ours, ours), (theirs, lambda x: theirs(x).logits)):
         model.requires_grad_(True)
         (logits(x) * direction).sum().div(80).backward()
-    found = {_gpt2_name(name): parameter.grad for name, parameter in ours.named_parameters()}
+    found = {gpt2_name(name): parameter.grad for name, parameter in ours.named_parameters()}
     for name, parameter in theirs.named_parameters():
         # Gradients reach about 10, each a sum over 80 places: some more roundings than a logit.
         close = {"rtol": 0.0, "atol": 10 * tolerance(ours)}

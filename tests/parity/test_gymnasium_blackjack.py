@@ -5,8 +5,9 @@ import warnings
 import numpy as np
 import pytest
 
-from implementations.tabular.parts.blackjack import HIT, STICK, blackjack, play
+from implementations.tabular.parts.blackjack import HIT, STICK, blackjack
 from implementations.tabular.parts.mdp import evaluate_policy, greedy, solve
+from tests.exact.dealt_blackjack import play
 from tests.parity.conftest import peer
 
 OPTIONS = {

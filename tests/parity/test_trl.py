@@ -11,12 +11,13 @@ import pytest
 import torch
 from torch import Tensor
 
-from implementations.networks.gpt import GPT, Size, load_gpt2
+from implementations.networks.gpt import GPT, Size
 from implementations.preferences import dpo, grpo, sft
 from implementations.preferences.parts.batches import Pairs, Rollouts
 from implementations.preferences.parts.responses import log_probs
 from implementations.preferences.parts.sequences import padded
 from tests.parity.conftest import require
+from tests.parity.gpt2_layout import load_gpt2
 
 VERSION = "1.16.0"  # a stub knows one version's internals
 EXACT = 1e-6  # float32, losses of about 1
@@ -150,7 +151,9 @@ def test_dpo_with_smoothed_labels(trainers, both):
 
 def test_ipo(trainers, both):
     """Theirs takes log-probabilities a token, ours sums; it divides by the response's tokens in the unshifted mask,
-    which are those that are predicted, since no response here begins a sequence."""
+    which are those that are predicted, since no response here begins a sequence. The loss is about 12, at which float32
+    rounds by 1e-6: in float64."""
+    both.ours.double(), both.theirs.double()
     pairs, means = both.pairs, []
     for side, reference in ((pairs.chosen, pairs.chosen_reference), (pairs.rejected, pairs.rejected_reference)):
         means.append((log_probs(both.ours, side).sum(1) / side.lengths(), reference / side.lengths()))

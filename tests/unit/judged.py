@@ -3,11 +3,12 @@
 from collections.abc import Sequence
 from typing import Any
 
+from benchmarks.files.typed_files import validate
 from benchmarks.judging.claims import ClaimFile, Paper
-from benchmarks.judging.protocols import Measurement
 from benchmarks.judging.verdicts import Verdict, judge
-from benchmarks.records import EntryRecord, Metric, RunRecord, metric
-from benchmarks.typed_files import validate
+from benchmarks.record.evaluated import Measured
+from benchmarks.record.measurement import Measurement
+from benchmarks.record.records import EntryRecord, Metric, RunRecord, metric_of
 
 PAPER = Paper(key="made_up", title="A paper", year=2014, venue="A journal")
 PROTOCOL = {"split": "test", "samples": 100}
@@ -26,6 +27,24 @@ def number(
     return metric(name, value, unit, direction, 10, Measurement(**(protocol or PROTOCOL)), variant, interval)
 
 
+def metric(
+    name: str,
+    value: Any,
+    unit: str,
+    direction: Any,
+    n: int,
+    measurement: Measurement,
+    variant: dict[str, Any] | None = None,
+    interval: tuple[float, float] | None = None,
+) -> Metric:
+    """As a record holds it; None where there is no value."""
+    stated = measurement.stated()
+    made = metric_of(
+        Measured(name, 0.0 if value is None else value, unit, direction, n, stated, variant or {}, interval)
+    )
+    return made.model_copy(update={"value": value})
+
+
 def run(seed: int, *metrics: Metric, status: Any = "done") -> RunRecord:
     """A run; one that is not done says so."""
     return RunRecord(seed=seed, status=status, reason="" if status == "done" else "for a reason", metrics=list(metrics))
@@ -34,7 +53,7 @@ def run(seed: int, *metrics: Metric, status: Any = "done") -> RunRecord:
 def record(runs: Sequence[RunRecord], entry: str = "entry_a", method: str = "method_a", **fields: Any) -> EntryRecord:
     """A record at tier paper unless told otherwise; its source is `code`."""
     told = {"profile": "cpu", "family": "flows", "task": "digits", "tier": "paper", "source": "code", **fields}
-    return EntryRecord(entry=entry, method=method, settings_hash="settings", runs=list(runs), **told)
+    return EntryRecord(**{"entry": entry, "method": method, "settings_hash": "settings", "runs": list(runs), **told})
 
 
 def seeds(

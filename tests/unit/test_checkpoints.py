@@ -7,8 +7,8 @@ from typing import Any
 import pytest
 import torch
 
-from benchmarks.checkpoints import DiskCheckpoint
-from benchmarks.errors import InputError
+from benchmarks.files.errors import InputError
+from benchmarks.run.checkpoints import DiskCheckpoint
 
 IDENTITY = {"settings": {"width": 3}, "source": "a", "seed": 0}
 
@@ -123,7 +123,7 @@ def test_done_removes_the_state_and_frees_the_lock(tmp_path: Path) -> None:
 
 def test_due(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     now = [100.0]
-    monkeypatch.setattr("benchmarks.checkpoints.time.monotonic", lambda: now[0])
+    monkeypatch.setattr("benchmarks.run.checkpoints.time.monotonic", lambda: now[0])
     kept = checkpoint(tmp_path, seconds=60.0)
     assert not kept.due(1)
     now[0] = 159.0

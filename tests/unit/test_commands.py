@@ -8,11 +8,10 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from benchmarks.errors import CheckFailed, InputError
+from benchmarks.files.errors import CheckFailed, InputError
 from benchmarks.metrics.pixels import independent_pixels_bits
 from benchmarks.stages import doctor, explain, listing
 from benchmarks.stages.merge import unite
-from benchmarks.stages.new_method import insert_entry
 from benchmarks.stages.verify import first_difference
 
 
@@ -44,21 +43,6 @@ def test_commands_compute_matrix_products_on_one_thread() -> None:
     assert ran.stdout.splitlines()[-1] == "[1, 1]", ran.stderr
 
 
-PROFILE = "profile: x\nentries:\n  b_one:\n    seeds: [0]\n  d_two:\n    seeds: [1]\n"
-
-
-@pytest.mark.parametrize(("name", "order"), [("a", "a b_one d_two"), ("c", "b_one c d_two"), ("e", "b_one d_two e")])
-def test_an_entry_goes_to_its_place_in_the_alphabet(name: str, order: str) -> None:
-    text = insert_entry(PROFILE, f"  {name}:\n    seeds: [7]\n")
-    assert [line.strip(" :") for line in text.splitlines() if line.startswith("  ") and line[2] != " "] == order.split()
-    assert text.replace(f"  {name}:\n    seeds: [7]\n", "") == PROFILE
-
-
-def test_a_profile_without_entries_is_refused() -> None:
-    with pytest.raises(InputError, match="entries:"):
-        insert_entry("profile: x\n", "  a:\n")
-
-
 def test_united_locks_keep_both_sides_and_drop_what_they_disagree_on() -> None:
     ours = {"schema": "2.0", "stages": {"same": {"x": 1}, "mine": {"x": 2}, "both": {"x": 3}}}
     theirs = {"schema": "2.0", "stages": {"same": {"x": 1}, "yours": {"x": 4}, "both": {"x": 5}}}
@@ -69,16 +53,17 @@ def test_the_first_differing_byte_is_named(tmp_path: Path) -> None:
     wanted, found = tmp_path / "wanted", tmp_path / "found"
     wanted.write_bytes(b"one\ntwo\n")
     found.write_bytes(b"one\ntwx\n")
-    assert "byte 6 (line 2)" in str(first_difference(wanted, found))
+    assert "byte 6 (line 2)" in str(first_difference(wanted.read_bytes(), found))
     found.write_bytes(b"one\n")
-    assert "byte 4" in str(first_difference(wanted, found))
-    assert first_difference(wanted, wanted) is None
-    assert "missing" in str(first_difference(wanted, tmp_path / "nothing"))
+    assert "byte 4" in str(first_difference(wanted.read_bytes(), found))
+    assert first_difference(wanted.read_bytes(), wanted) is None
+    assert "missing" in str(first_difference(wanted.read_bytes(), tmp_path / "nothing"))
 
 
 def test_doctor_names_a_version_that_is_not_the_locks(tmp_path: Path) -> None:
     lock = tmp_path / "lock"
-    lock.write_text('# comment\nnumpy==0.0.1\npytest==0.1 ; platform_system == "Linux"\nno-such-package==1\n')
+    pins = ["# comment", "numpy==0.0.1", "pytest==0.1 ; python_version >= '3.11'", "no-such-package==1"]
+    lock.write_text("\n".join([*pins, "of-another-system==1 ; sys_platform == 'emscripten'"]))
     found = doctor.lock_findings(lock)
     assert len(found) == 3
     assert "the lock has 0.0.1" in found[0]
@@ -97,8 +82,26 @@ def test_doctor_refuses_a_gpu_profile_where_there_is_no_gpu(capsys: pytest.Captu
 def test_list_names_methods_profiles_and_claims(capsys: pytest.CaptureFixture[str]) -> None:
     listing.run()
     told = capsys.readouterr().out
-    for name in ("implementations/flows/nice.py", "h100_1", "nice_mnist_log_likelihood"):
+    for name in ("implementations/flows/nice.py", "h100_1", "Non-linear Independent Components Estimation"):
         assert name in told
+    assert max(map(len, told.splitlines())) < 130
+    assert "nice_digits" not in told
+    listing.run("smoke")
+    assert "nice_digits" in capsys.readouterr().out
+    with pytest.raises(InputError, match="profile nope"):
+        listing.run("nope")
+
+
+@pytest.mark.parametrize("words", [["--help"], ["list"], ["claims"], ["explain", "nice_mnist_log_likelihood"]])
+def test_commands_that_only_tell_import_no_torch(words: list[str]) -> None:
+    script = (
+        "import sys; from benchmarks import cli\n"
+        "try: cli.main()\n"
+        "except SystemExit as end: assert not end.code, end.code\n"
+        "print(sorted({'torch', 'pandas', 'scipy.stats', 'sklearn', 'matplotlib'} & set(sys.modules)))"
+    )
+    ran = subprocess.run([sys.executable, "-c", script, *words], capture_output=True, text=True, check=False)
+    assert ran.stdout.splitlines()[-1:] == ["[]"], ran.stderr
 
 
 def test_explain_tells_the_tolerance_and_its_reason(capsys: pytest.CaptureFixture[str]) -> None:

@@ -6,14 +6,12 @@ import numpy as np
 import pytest
 import torch
 
-from benchmarks.judging.protocols import Measurement
 from benchmarks.metrics.extractors.extractor import Extractor, Features
 from benchmarks.metrics.fidelity import (
     COPY_SHARE,
     Reference,
     copying,
     fid_at_counts,
-    fidelity,
     from_features,
     inception_score,
     kid,
@@ -24,6 +22,7 @@ from benchmarks.metrics.fidelity import (
     scaled,
 )
 from benchmarks.metrics.frechet import frechet, statistics
+from benchmarks.record.measurement import Measurement
 
 
 def normal(*shape: int, seed: int) -> np.ndarray:
@@ -127,7 +126,7 @@ def test_every_metric_prefers_the_better_samples():
 def test_the_rows_are_those_of_the_features():
     images, data = levels(300, 2, 2, seed=0), levels(400, 2, 2, seed=1)
     against = reference(data, "toy train", "train", TOY)
-    found = values(fidelity(images, against, TOY, seed=3))
+    found = values(from_features(TOY(images), against, seed=3))
     x, y = (array.reshape(len(array), -1).astype(np.float32) / np.float32(255) for array in (images, data))
     assert found["fid"] == frechet(statistics(x), statistics(y))
     assert found["kid"] == kid(x, y)

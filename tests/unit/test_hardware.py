@@ -6,8 +6,8 @@ from typing import Any
 import pytest
 import torch
 
-from benchmarks.hardware import Machine, Requirement, mismatches, this_machine
-from benchmarks.torch_flags import TorchFlags
+from benchmarks.plan.hardware import Machine, Requirement, mismatches, this_machine
+from benchmarks.run.torch_flags import TorchFlags
 
 CPU = Machine("cpu", "Some Processor 3000", 1, 8.0, 4, [], "", "Linux")
 GPU = Machine("cuda", "NVIDIA H100 80GB HBM3", 1, 79.6, 16, ["GPU-1"], "550.1", "Linux")
@@ -60,7 +60,7 @@ def test_this_machine() -> None:
     assert machine.name
     assert machine.memory_gib > 0
     assert machine.cores >= 1
-    assert set(machine.as_dict()) == {"device", "name", "count", "memory_gib", "cores", "uuids", "driver", "system"}
+    assert set(vars(machine)) == {"device", "name", "count", "memory_gib", "cores", "uuids", "driver", "system"}
     assert mismatches(needed(memory_gib=0.1), machine) == []
 
 

@@ -7,9 +7,9 @@ from typing import Any
 import numpy as np
 import pytest
 
-from benchmarks.errors import InputError
+from benchmarks.files.errors import InputError
 from benchmarks.judging import findings, rows
-from benchmarks.records import Metric
+from benchmarks.record.records import Metric
 from tests.unit.judged import claim, number, ordering, record, run, seeds, verdicts, word
 
 NEAR, LOW, HIGH = [9.9, 10.0, 10.1], [4.9, 5.0, 5.1], [14.9, 15.0, 15.1]

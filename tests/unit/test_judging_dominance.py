@@ -6,10 +6,10 @@ from typing import Any
 
 import pytest
 
-from benchmarks.errors import InputError
+from benchmarks.files.errors import InputError
+from benchmarks.files.typed_files import write_json
 from benchmarks.judging import claims
-from benchmarks.records import EntryRecord
-from benchmarks.typed_files import write_json
+from benchmarks.record.records import EntryRecord
 from tests.unit.judged import PAPER, claim, number, record, run, verdicts, word
 
 SEEDS = (0.0, 3.0, -2.0)  # what the start of each seed adds to all that went on from it

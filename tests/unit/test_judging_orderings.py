@@ -4,8 +4,8 @@ from typing import Any
 
 import pytest
 
-from benchmarks.errors import InputError
-from benchmarks.records import EntryRecord
+from benchmarks.files.errors import InputError
+from benchmarks.record.records import EntryRecord
 from tests.unit.judged import number, ordering, record, run, seeds, verdicts, word
 
 SIDES = ({"method": "method_a"}, {"method": "method_b"})

@@ -6,10 +6,10 @@ from typing import Any
 
 import pytest
 
-from benchmarks.errors import InputError
+from benchmarks.files.errors import InputError
+from benchmarks.files.typed_files import write_json
 from benchmarks.judging import claims
-from benchmarks.records import EntryRecord
-from benchmarks.typed_files import write_json
+from benchmarks.record.records import EntryRecord
 from tests.unit.judged import PAPER, claim, number, record, run, seeds, verdicts, word
 
 UP = {8: [1.0, 1.1, 0.9], 16: [5.0, 5.1, 4.9], 32: [9.0, 9.1, 8.9]}

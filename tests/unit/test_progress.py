@@ -5,7 +5,7 @@ import sys
 
 import pytest
 
-from benchmarks.progress import PLAIN_EVERY, Progress
+from benchmarks.run.progress import PLAIN_EVERY, Progress
 
 
 class Clock:
@@ -21,7 +21,7 @@ class Clock:
 @pytest.fixture
 def clock(monkeypatch: pytest.MonkeyPatch) -> Clock:
     made = Clock()
-    monkeypatch.setattr("benchmarks.progress.time.monotonic", made)
+    monkeypatch.setattr("benchmarks.run.progress.time.monotonic", made)
     return made
 
 

@@ -6,10 +6,10 @@ from pathlib import Path
 
 import pytest
 
-from benchmarks import receipts
-from benchmarks.hardware import Requirement
-from benchmarks.records import EntryReceipt, read_receipt
-from benchmarks.typed_files import write_json
+from benchmarks.files.typed_files import write_json
+from benchmarks.plan.hardware import Requirement
+from benchmarks.record import receipts
+from benchmarks.record.records import EntryReceipt, read_receipt
 
 CPU = Requirement(device="cpu", memory_gib=1.0)
 LAYOUT = (
@@ -80,8 +80,8 @@ def test_peak_memory_is_of_this_process() -> None:
 
 def test_stopwatch(monkeypatch: pytest.MonkeyPatch) -> None:
     wall, cpu = iter([10.0, 14.5]), iter([1.0, 3.0])
-    monkeypatch.setattr("benchmarks.receipts.time.monotonic", lambda: next(wall))
-    monkeypatch.setattr("benchmarks.receipts.time.process_time", lambda: next(cpu))
+    monkeypatch.setattr("benchmarks.record.receipts.time.monotonic", lambda: next(wall))
+    monkeypatch.setattr("benchmarks.record.receipts.time.process_time", lambda: next(cpu))
     assert receipts.Stopwatch().seconds() == (4.5, 2.0)
 
 
@@ -92,12 +92,12 @@ def test_a_receipt_goes_to_a_file_and_back(repository: Path) -> None:
         3,
         receipts.Stopwatch(),
         CPU,
-        [Path("weights")],
+        {Path("runs/weights"): Path("weights")},
         off_profile=True,
         per_second=12.34,
         timings={"a": 0.12345},
     )
-    assert told.artefacts == {"weights": hashlib.sha256(b"w").hexdigest()}
+    assert told.artefacts == {"runs/weights": hashlib.sha256(b"w").hexdigest()}
     assert told.lock_hash == hashlib.sha256(b"1\n").hexdigest()
     assert (told.stage, told.seed, told.off_profile, told.dirty, told.resumed) == ("train", 3, True, False, False)
     assert (told.per_second, told.timings, told.determinism_asked) == (12.3, {"a": 0.1235}, True)
@@ -112,5 +112,5 @@ def test_a_receipt_goes_to_a_file_and_back(repository: Path) -> None:
 
 def test_without_a_lock_file(repository: Path) -> None:
     (repository / "requirements.lock").unlink()
-    told = receipts.receipt("evaluate", None, receipts.Stopwatch(), CPU, [], off_profile=False)
+    told = receipts.receipt("evaluate", None, receipts.Stopwatch(), CPU, {}, off_profile=False)
     assert (told.lock_hash, told.seed, told.per_second, told.dirty) == ("", None, None, True)

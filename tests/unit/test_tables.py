@@ -5,20 +5,20 @@ import io
 import json
 import random
 from collections.abc import Collection
+from pathlib import Path
 from typing import Any
 
 import pytest
 
-from benchmarks.errors import InputError
-from benchmarks.judging import tables
+from benchmarks.files.errors import InputError
+from benchmarks.judging.results import Results, judged
+from benchmarks.judging.tables import Judged
 from tests.unit.judged import PAPER, claim, number, ordering, record, run, seeds
 
 # Section 4 of the design, word for word.
 SCORES = (
-    "entry, variant, method, task, metric, unit, direction, seeds, mean, low, high, interval, tier, fingerprint, "
-    "source, stale"
+    "entry, variant, method, task, metric, unit, direction, seeds, mean, low, high, interval, tier, fingerprint, stale"
 )
-LEADERBOARD = "task, metric, rank_low, rank_high, entry, variant, mean, low, high, stale"
 VERDICTS = (
     "claim, paper, where, kind, scope, task, metric, paper_value, ours, low, high, seeds, verdict, reason, "
     "evidence, stale"
@@ -33,7 +33,11 @@ CLAIMS = [
 
 
 def written(records: list[Any], claims: Any = CLAIMS, stale: Collection[str] = ()) -> dict[str, str]:
-    return tables.files(records, claims, {"other": ["h100_1"]}, stale)
+    return judge(records, claims, stale).tables()
+
+
+def judge(records: list[Any], claims: Any = CLAIMS, stale: Collection[str] = ()) -> Results:
+    return judged("cpu", records, claims, {"other": ["h100_1"]}, frozenset(stale))
 
 
 def rows(text: str) -> list[dict[str, str]]:
@@ -61,19 +65,13 @@ def several() -> list[Any]:
     ]
 
 
-@pytest.mark.parametrize(
-    ("file", "columns"), [("scores.csv", SCORES), ("leaderboard.csv", LEADERBOARD), ("verdicts.csv", VERDICTS)]
-)
+@pytest.mark.parametrize(("file", "columns"), [("scores.csv", SCORES), ("verdicts.csv", VERDICTS)])
 @pytest.mark.parametrize("records", [several(), []], ids=["several", "none"])
 def test_columns_are_those_of_the_design(file: str, columns: str, records: list[Any]) -> None:
     text = written(records)[file]
     assert text.splitlines()[0] == columns.replace(" ", "")
     assert text.endswith("\n")
     assert "\r" not in text
-
-
-def test_the_files_are_these_four() -> None:
-    assert sorted(written(several())) == ["leaderboard.csv", "scores.csv", "summary.json", "verdicts.csv"]
 
 
 def test_same_records_same_text_in_any_order() -> None:
@@ -110,7 +108,6 @@ def test_a_score_row() -> None:
         "seeds": "3 of 3",
         "interval": "95 % Student t",
         "tier": "paper",
-        "source": "code",
         "stale": "",
     }
     told |= {"unit": "points", "direction": "lower", "method": "method_a", "task": "digits"}
@@ -121,7 +118,6 @@ def test_an_entry_without_metrics_is_a_row() -> None:
     (row,) = rows(written([record([run(0, status="diverged"), run(1, status="timeout")])])["scores.csv"])
     assert (row["entry"], row["seeds"], row["mean"]) == ("entry_a", "0 of 2", "")
     assert row["interval"] == "s0 diverged, s1 timeout"
-    assert rows(written([record([run(0, status="failed")])])["leaderboard.csv"]) == []
 
 
 def test_one_seed_has_no_interval_unless_its_fit_gives_one() -> None:
@@ -148,7 +144,6 @@ def test_a_null_gives_no_mean() -> None:
     texts = written([seeds([1.0, None])])
     (row,) = rows(texts["scores.csv"])
     assert (row["mean"], row["low"], row["high"], row["interval"]) == ("", "", "", "")
-    assert rows(texts["leaderboard.csv"]) == []
     assert json.loads(texts["summary.json"]) == {}
 
 
@@ -157,7 +152,6 @@ def test_tables_of_numbers_leave_scores_whole() -> None:
     grid, score = rows(texts["scores.csv"])
     assert (grid["metric"], grid["mean"], grid["seeds"]) == ("grid", "", "3 of 3")
     assert (score["metric"], score["mean"]) == ("score", "10")
-    assert [row["metric"] for row in rows(texts["leaderboard.csv"])] == ["score"]
     assert json.loads(texts["summary.json"]) == {"entry_a": {"default": {"score": 10.0}}}
 
 
@@ -174,7 +168,7 @@ def test_tables_of_numbers_leave_scores_whole() -> None:
 )
 def test_marks_reach_every_table(fields: dict[str, Any], stale: Collection[str], mark: str) -> None:
     texts = written([seeds(NEAR, **fields)], CLAIMS[:1], stale)
-    for file in ("scores.csv", "leaderboard.csv", "verdicts.csv"):
+    for file in ("scores.csv", "verdicts.csv"):
         (row,) = rows(texts[file])
         assert set(row["stale"].split("+")) == set(mark.split("+")), file
 
@@ -200,30 +194,29 @@ def test_verdicts_keep_the_order_of_the_claims() -> None:
     assert (found[2]["task"], found[2]["ours"], found[2]["low"], found[2]["seeds"]) == ("", "", "", "")
 
 
-def test_summary_nests_entry_variant_metric() -> None:
+def test_summary_nests_entry_variant_and_metrics_that_a_claim_judges() -> None:
     text = written(several())["summary.json"]
     found = json.loads(text)
     assert list(found) == ["entry_a", "entry_b", "entry_c"]
     assert found["entry_c"] == {
-        "default": {"accuracy": pytest.approx(10 / 3)},
         "euler, nfe 35": {"score": pytest.approx(11.0)},
         "heun, nfe 35": {"score": pytest.approx(10.0)},
     }
     assert text == json.dumps(found, indent=1, sort_keys=True) + "\n"
 
 
-def ranks(records: list[Any], metric: str = "score") -> dict[str, tuple[str, str]]:
-    found = [row for row in rows(written(records)["leaderboard.csv"]) if row["metric"] == metric]
-    return {row["entry"]: (row["rank_low"], row["rank_high"]) for row in found}
+def ranks(records: list[Any]) -> dict[str, tuple[int, int]]:
+    (board,) = judge(records).boards
+    return {place.score.entry: (place.rank_low, place.rank_high) for place in board.rows}
 
 
 def test_entries_that_cannot_be_told_apart_share_their_ranks() -> None:
     records = [seeds(HIGH, "entry_c"), seeds(NEAR, "entry_b"), seeds([10.0, 10.1, 9.9], "entry_a")]
-    assert ranks(records) == {"entry_a": ("1", "2"), "entry_b": ("1", "2"), "entry_c": ("3", "3")}
+    assert ranks(records) == {"entry_a": (1, 2), "entry_b": (1, 2), "entry_c": (3, 3)}
 
 
 def test_one_seed_is_told_apart_from_nobody() -> None:
-    assert ranks([seeds([1.0], "entry_a"), seeds([100.0], "entry_b")]) == {"entry_a": ("1", "2"), "entry_b": ("1", "2")}
+    assert ranks([seeds([1.0], "entry_a"), seeds([100.0], "entry_b")]) == {"entry_a": (1, 2), "entry_b": (1, 2)}
 
 
 @pytest.mark.parametrize(("direction", "best"), [("lower", "entry_a"), ("higher", "entry_b")])
@@ -232,30 +225,30 @@ def test_direction_decides_who_is_first(direction: str, best: str) -> None:
         record([run(s, number(v, direction=direction)) for s, v in enumerate(values)], entry)
         for entry, values in (("entry_a", NEAR), ("entry_b", HIGH))
     ]
-    assert ranks(records)[best] == ("1", "1")
+    assert ranks(records)[best] == (1, 1)
 
 
 @pytest.mark.parametrize("fields", [{"task": "mnist"}, {"tier": "short"}, {"protocol": {"split": "train"}}], ids=str)
 def test_ranks_are_within_task_tier_and_protocol(fields: dict[str, Any]) -> None:
     protocol = fields.pop("protocol", None)
     other = record([run(s, number(v, protocol=protocol)) for s, v in enumerate(HIGH)], "entry_b", **fields)
-    assert ranks([seeds(NEAR), other]) == {"entry_a": ("1", "1"), "entry_b": ("1", "1")}
+    assert judge([seeds(NEAR), other]).boards == []  # a row without a rival has no board
 
 
 def test_a_row_whose_seeds_are_not_all_done_may_have_any_rank() -> None:
     """Its survivors are no fair sample; and those it is held against keep their own ranks."""
     lucky = record([*(run(s, number(v)) for s, v in enumerate([0.9, 1.0, 1.1])), run(3, status="diverged")], "entry_l")
     records = [seeds(HIGH, "entry_b"), lucky, seeds(NEAR, "entry_a")]
-    assert ranks(records)["entry_l"] == ("1", "3")
+    assert ranks(records)["entry_l"] == (1, 3)
     whole = [seeds(HIGH, "entry_b"), seeds([0.9, 1.0, 1.1], "entry_l"), seeds(NEAR, "entry_a")]
-    assert ranks(whole) == {"entry_l": ("1", "1"), "entry_a": ("2", "2"), "entry_b": ("3", "3")}
+    assert ranks(whole) == {"entry_l": (1, 1), "entry_a": (2, 2), "entry_b": (3, 3)}
     # A seed that is done without the metric is missing from the row as well.
     without = record([*(run(s, number(v)) for s, v in enumerate([0.9, 1.0, 1.1])), run(3)], "entry_l")
-    assert ranks([seeds(HIGH, "entry_b"), without])["entry_l"] == ("1", "2")
+    assert ranks([seeds(HIGH, "entry_b"), without])["entry_l"] == (1, 2)
 
 
 def test_two_protocols_under_one_name_are_refused() -> None:
-    """scores.csv would have two rows of one key, and summary.json would keep one of them by chance."""
+    """scores.csv would have two rows of one key, and summary.json would have one of them by chance."""
     both = record([run(s, number(v), number(v, protocol={"split": "train"})) for s, v in enumerate(NEAR)])
     with pytest.raises(InputError, match="entry_a: score of default was taken by two protocols") as caught:
         written([both])
@@ -267,11 +260,15 @@ def test_two_protocols_under_one_name_are_refused() -> None:
     assert len(rows(written([record(split)])["scores.csv"])) == 2
 
 
-def test_the_leaderboard_is_sorted() -> None:
-    found = rows(written(several())["leaderboard.csv"])
-    keys = [(r["task"], r["metric"], int(r["rank_low"]), r["entry"], r["variant"]) for r in found]
-    assert keys == sorted(keys)
-    assert len(keys) == 5
+def test_values_of_a_number_are_no_rivals_and_protocols_have_boards_of_their_own() -> None:
+    def sampled(entry: str, nfe: int) -> Any:
+        told = {"variant": {"sampler": "heun", "nfe": nfe}, "protocol": {"noise_seed": nfe}}
+        return record([run(s, number(v, **told)) for s, v in enumerate(NEAR)], entry)
+
+    steps = [number(v, variant={"nfe": nfe}) for nfe, v in enumerate(NEAR)]
+    assert judge([record([run(0, *steps)])]).boards == []
+    boards = judge([sampled(f"{entry}_{nfe}", nfe) for entry in ("a", "b") for nfe in (4, 16)]).boards
+    assert sorted(board.title for board in boards) == ["digits: score (heun, nfe 16)", "digits: score (heun, nfe 4)"]
 
 
 @pytest.mark.parametrize(
@@ -290,6 +287,26 @@ def test_numbers_have_ten_significant_digits(value: float, text: str) -> None:
     assert (row["mean"], row["low"], row["high"]) == (text, text, text)
 
 
-def test_cells() -> None:
-    text = tables.csv(["a", "b"], [{"a": None, "b": 12345678901}, {"a": 'x, "y"', "b": 1.0}])
-    assert text == 'a,b\n,12345678901\n"x, ""y""",1\n'
+# Reading
+def test_verdicts_come_back_as_they_were_written(tmp_path: Path) -> None:
+    (tmp_path / "verdicts.csv").write_text(written(several())["verdicts.csv"])
+    found = judge(several())
+    assert Judged.read(tmp_path / "verdicts.csv") == [Judged.of(each, found.stale) for each in found.verdicts]
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "sentence"),
+    [
+        (b"claim,paper", b"paper,claim", "header: found paper,claim"),
+        (b"zulu,", b"zulu,more,", "row 2: found 17 fields; 16 are needed"),
+        (b"zulu", b"\xff", "not readable as CSV"),
+        (b"zulu", b'"zulu', "not readable as CSV"),
+    ],
+)
+def test_a_damaged_table_is_told_in_one_sentence(tmp_path: Path, old: bytes, new: bytes, sentence: str) -> None:
+    path = tmp_path / "verdicts.csv"
+    path.write_bytes(written(several())["verdicts.csv"].encode().replace(old, new, 1))
+    with pytest.raises(InputError) as error:
+        Judged.read(path)
+    assert sentence in str(error.value)
+    assert "\n" not in str(error.value)

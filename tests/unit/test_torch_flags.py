@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 import torch
 
-from benchmarks.torch_flags import TorchFlags
+from benchmarks.run.torch_flags import TorchFlags
 
 REPOSITORY = Path(__file__).parents[2]
 
@@ -52,4 +52,4 @@ def test_nothing_else_sets_them() -> None:
         for node in ast.walk(ast.parse(path.read_text()))
         if isinstance(node, ast.Attribute) and node.attr in FLAGS
     }
-    assert found == {"benchmarks/torch_flags.py"}
+    assert found == {"benchmarks/run/torch_flags.py"}

@@ -20,7 +20,7 @@ from benchmarks.data.parts.fetching import RECORD, SPLITS, again, check, fetch
 from benchmarks.data.parts.published import Contents
 from benchmarks.data.parts.sources import Source
 from benchmarks.data.parts.texts import TextDataset
-from benchmarks.errors import input_error
+from benchmarks.files.errors import input_error
 
 __all__ = ["ARRAYS", "RECORD", "SPLITS", "Dataset", "check", "fetch", "find", "hash_array", "load", "names"]
 

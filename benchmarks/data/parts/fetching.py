@@ -14,10 +14,10 @@ from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import IO, Any, Protocol
 
-from benchmarks.data.parts.placing import FULL, flush, flush_folder, staging, swap
+from benchmarks.data.parts.placing import FULL, staging, swap
 from benchmarks.data.parts.published import Contents
-from benchmarks.data.parts.sources import FOLDER_VARIABLE, LocalFolder, Source
-from benchmarks.errors import InputError, input_error
+from benchmarks.data.parts.sources import FOLDER_VARIABLE, LocalFolder, Source, SourceUnavailable
+from benchmarks.files.errors import InputError, input_error
 
 SPLITS = ("train", "valid", "test")
 RECORD = "sha256.json"  # hashes of the content beside it, where the data set's file pins none
@@ -25,41 +25,22 @@ LONGEST_REASON = 240  # characters; clients may answer with a page
 
 
 class AnyDataset(Protocol):
-    """What a kind of data set says of its content, which is one file a key."""
+    """What images and texts have in common."""
 
     @property
-    def name(self) -> str:
-        """The name of its file in `benchmarks/data/`."""
-
+    def name(self) -> str: ...
     @property
-    def sources(self) -> tuple[Source, ...]:
-        """Tried in this order."""
-
+    def sources(self) -> tuple[Source, ...]: ...
     @property
-    def sha256(self) -> Mapping[str, str] | None:
-        """The `digest` of each key's content; None: trust on first use."""
-
+    def sha256(self) -> Mapping[str, str] | None: ...
     @property
-    def files(self) -> Mapping[str, str]:
-        """The name of each key's file."""
-
-    def completed(self, contents: Contents) -> Contents:
-        """The content with valid cut off train where the source gave no valid."""
-
-    def fault(self, key: str, content: Any) -> str | None:
-        """What is wrong with the kind, size or form of one key's content, or None."""
-
-    def digest(self, content: Any) -> str:
-        """SHA-256, in hex, of one key's content once decoded."""
-
-    def write(self, content: Any, file: IO[bytes]) -> None:
-        """One key's content into its file."""
-
-    def read(self, folder: Path, key: str) -> Any:
-        """One key's content from its file; raises InputError when it is missing or damaged."""
-
-    def needed(self) -> str:
-        """The disk space that a fetch takes, in words."""
+    def files(self) -> Mapping[str, str]: ...
+    def completed(self, contents: Contents) -> Contents: ...
+    def fault(self, key: str, content: Any) -> str | None: ...
+    def digest(self, content: Any) -> str: ...
+    def needed(self) -> str: ...
+    def read(self, folder: Path, key: str) -> Any: ...
+    def write(self, content: Any, file: IO[bytes]) -> None: ...
 
 
 def fetch(dataset: AnyDataset, destination: Path, report: Callable[[str], None]) -> str:
@@ -77,7 +58,7 @@ def fetch(dataset: AnyDataset, destination: Path, report: Callable[[str], None])
             _write(dataset, contents, folder / "new")
             trusted = {} if expected else {key: dataset.digest(contents[key]) for key in dataset.files}
             if dataset.sha256 is None:
-                _write_record(expected or trusted, folder / "new")
+                (folder / "new" / RECORD).write_text(json.dumps(dict(expected or trusted), indent=2) + "\n")
             swap(folder, destination)
     except OSError as error:
         raise InputError(_disk_refused(dataset, destination, error)) from error
@@ -153,8 +134,7 @@ def _first_good(
                 if (fault := _fault(dataset, expected, key, contents.get(key))) is not None
             ]
             reason = faults[0] if faults else None
-        # Whatever goes wrong in one source, a client's odd failure included, the next one may still give the data.
-        except Exception as error:
+        except (SourceUnavailable, InputError, OSError) as error:  # all else is a bug and ends the fetch
             reason = " ".join(str(error).split()) or type(error).__name__
             if isinstance(error, OSError) and error.errno in FULL:
                 reason = f"{reason}; {dataset.needed()}"
@@ -189,21 +169,11 @@ def _fault(dataset: AnyDataset, expected: Mapping[str, str], key: str, content: 
 
 
 def _write(dataset: AnyDataset, contents: Contents, folder: Path) -> None:
-    """One file a key, on the disk and not only in its cache when this returns."""
+    """One file a key."""
     folder.mkdir()
     for key, name in dataset.files.items():
         with (folder / name).open("wb") as file:
             dataset.write(contents[key], file)
-            flush(file)
-    flush_folder(folder)
-
-
-def _write_record(hashes: Mapping[str, str], folder: Path) -> None:
-    """RECORD, on the disk."""
-    with (folder / RECORD).open("w") as file:
-        file.write(json.dumps(dict(hashes), indent=2) + "\n")
-        flush(file)
-    flush_folder(folder)
 
 
 def _disk_refused(dataset: AnyDataset, destination: Path, error: OSError) -> str:

@@ -10,7 +10,7 @@ import numpy as np
 
 from benchmarks.data.parts.published import Contents
 from benchmarks.data.parts.sources import DOWNLOAD_SECONDS, SILENCE_SECONDS, SourceUnavailable, read_as, run_client
-from benchmarks.errors import input_error
+from benchmarks.files.errors import input_error
 
 MARK = "dataset_dict.json"  # what `DatasetDict.save_to_disk` writes into its folder
 TENTH = 10
@@ -60,9 +60,9 @@ class Saved:
                 rows = [self.record(row) for row in found[name]]
                 order = np.random.default_rng(0).permutation(len(rows)) if self.shuffled else range(len(rows))
                 contents[split] = [rows[place] for place in order]
-            except (KeyError, TypeError, ValueError) as error:
-                told = f"{type(error).__name__} ({error})"
-                raise input_error(folder, f"split {name}", told, "the published columns are needed") from error
+            except KeyError as error:
+                found_columns = ", ".join(found[name].column_names)
+                raise input_error(folder, f"split {name}", found_columns, f"column {error} is needed") from error
         if self.valid_of:
             whole = contents[self.valid_of]
             contents["valid"] = whole[::TENTH]

@@ -13,7 +13,7 @@ from pathlib import Path
 import numpy as np
 import numpy.typing as npt
 
-from benchmarks.errors import input_error
+from benchmarks.files.errors import input_error
 
 UNSIGNED_BYTE = 8
 

@@ -5,7 +5,7 @@ from typing import Any
 
 import numpy.typing as npt
 
-from benchmarks.errors import input_error
+from benchmarks.files.errors import input_error
 
 
 def read(path: Path, *names: str) -> list[npt.NDArray[Any]]:

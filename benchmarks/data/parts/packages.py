@@ -9,7 +9,7 @@ from pathlib import Path
 from benchmarks.data.parts.archives import unpack
 from benchmarks.data.parts.published import Contents, Format
 from benchmarks.data.parts.sources import SILENCE_SECONDS, read_as, run_client
-from benchmarks.errors import input_error
+from benchmarks.files.errors import input_error
 
 
 @dataclass(frozen=True)

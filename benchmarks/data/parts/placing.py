@@ -7,9 +7,8 @@ import shutil
 from collections.abc import Iterator, Set
 from contextlib import contextmanager
 from pathlib import Path
-from typing import IO, Any
 
-from benchmarks.errors import input_error
+from benchmarks.files.errors import input_error
 
 FULL = (errno.ENOSPC, errno.EDQUOT)  # a full disk, a used-up quota
 
@@ -23,21 +22,21 @@ def staging(destination: Path, own: Set[str]) -> Iterator[Path]:
     Raises InputError when `destination` holds anything but files named in `own`, those of an earlier fetch.
     """
     destination.parent.mkdir(parents=True, exist_ok=True)
+    folder = destination.parent / f".{destination.name}.fetch"
     parent = os.open(destination.parent, os.O_RDONLY)
     try:
         fcntl.flock(parent, fcntl.LOCK_EX)
-        folder = destination.parent / f".{destination.name}.fetch"
-        if folder.exists():
-            _restore(folder, destination)
-            shutil.rmtree(folder)
-        _refuse_strangers(destination, own)
+        _clear(folder, destination)
+        if destination.exists() and not destination.is_dir():
+            raise input_error(destination, "", "a file", "must be a folder")
+        for path in sorted(destination.iterdir()) if destination.exists() else ():
+            if path.name not in own:
+                raise input_error(destination, "", path.name, "the folder is replaced whole and may hold nothing else")
         folder.mkdir()
         try:
             yield folder
         finally:
-            _restore(folder, destination)
-            shutil.rmtree(folder, ignore_errors=True)
-        os.fsync(parent)
+            _clear(folder, destination)
     finally:
         os.close(parent)
 
@@ -49,33 +48,8 @@ def swap(folder: Path, destination: Path) -> None:
     (folder / "new").rename(destination)
 
 
-def flush(file: IO[Any]) -> None:
-    """The file is on the disk, and not only in its cache, when this returns."""
-    file.flush()
-    os.fsync(file.fileno())
-
-
-def flush_folder(folder: Path) -> None:
-    """The names in the folder are on the disk when this returns."""
-    handle = os.open(folder, os.O_RDONLY)
-    try:
-        os.fsync(handle)
-    finally:
-        os.close(handle)
-
-
-def _refuse_strangers(destination: Path, own: Set[str]) -> None:
-    """The folder is replaced as a whole, so it may hold nothing but what an earlier fetch wrote."""
-    if not destination.exists():
-        return
-    if not destination.is_dir():
-        raise input_error(destination, "", "a file", "a folder is needed")
-    strangers = sorted({path.name for path in destination.iterdir()} - own)
-    if strangers:
-        raise input_error(destination, "", strangers[0], "the folder is replaced as a whole and may hold nothing else")
-
-
-def _restore(folder: Path, destination: Path) -> None:
-    """Puts back the old folder when `swap` stopped between its two renames."""
+def _clear(folder: Path, destination: Path) -> None:
+    """Removes the staging folder; the old data goes back first where `swap` stopped between its two renames."""
     if (folder / "old").exists() and not destination.exists():
         (folder / "old").rename(destination)
+    shutil.rmtree(folder, ignore_errors=True)

@@ -10,7 +10,7 @@ import numpy as np
 import numpy.typing as npt
 
 from benchmarks.data.parts import idx
-from benchmarks.errors import input_error
+from benchmarks.files.errors import input_error
 
 Arrays = dict[str, npt.NDArray[Any]]
 Contents = dict[str, Any]  # arrays by `<split>_images` and `<split>_labels`, or lists of records by `<split>`

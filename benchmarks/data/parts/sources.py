@@ -7,6 +7,7 @@ checked by their format (`published.Files`), the SHA-256 of the content by `fetc
 texts that are Python packages: `packages.py`.
 """
 
+import logging
 import os
 import shutil
 import signal
@@ -22,6 +23,8 @@ import numpy as np
 
 from benchmarks.data.parts.archives import unpack
 from benchmarks.data.parts.published import IDX, Arrays, Contents, Format
+
+log = logging.getLogger(__name__)
 
 FOLDER_VARIABLE = "CLAIMBENCH_DATA"
 DOWNLOAD_SECONDS = 600.0  # for a download of up to 31 MB, which is 50 kB/s
@@ -196,6 +199,7 @@ def run_client(command: Sequence[str], workdir: Path, seconds: float | None = No
     client, seconds = Path(command[0]).name, seconds or DOWNLOAD_SECONDS
     if shutil.which(command[0]) is None:
         raise SourceUnavailable(f"{client} is not installed")
+    log.info("running %s in %s", " ".join(command), workdir)
     # Its own process group, so that what the client started stops with it and writes no more.
     with subprocess.Popen(
         command,

@@ -15,7 +15,7 @@ from typing import IO, Any
 from benchmarks.data.parts.fetching import SPLITS, again
 from benchmarks.data.parts.published import Contents
 from benchmarks.data.parts.sources import Source
-from benchmarks.errors import input_error
+from benchmarks.files.errors import input_error
 
 Record = dict[str, Any]
 

@@ -6,7 +6,7 @@ import torch
 from torch import Tensor
 
 from benchmarks.families.diffusion.problems import MixtureGeneration
-from benchmarks.seeds import torch_generator
+from benchmarks.run.seeds import torch_generator
 from implementations.common.oracles import GaussianMixture
 
 SPREAD = 0.5  # standard deviation of each coordinate

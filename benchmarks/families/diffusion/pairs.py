@@ -1,20 +1,16 @@
-"""Pairs of a noise and what a trained flow makes of it: made once, kept as arrays, learned from by the next flow.
+"""Pairs of a noise and what a trained flow makes of it: made once, kept as arrays, learned from by the next flow."""
 
-Training imports this file, so that its hash covers how pairs are made.
-"""
-
-from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from benchmarks.errors import InputError
-from benchmarks.families.diffusion.problems import Problem
-from benchmarks.seeds import derive, torch_generator
-from benchmarks.torch_flags import TorchFlags
+from benchmarks.files.errors import InputError
+from benchmarks.run import inputs
+from benchmarks.run.job import PairsJob
+from benchmarks.run.seeds import derive, torch_generator
+from benchmarks.run.torch_flags import TorchFlags
 from implementations.diffusion.parts.samplers import Streams
 
 BATCH = 1000  # an adaptive solver chooses its steps for a batch, so this decides the last digits
@@ -30,44 +26,28 @@ class Pairs:
     noise: NDArray[np.float32]
 
 
-@dataclass(frozen=True)
-class Origin:
-    """What an entry starts from that another entry left."""
-
-    weights: Callable[[], dict[str, Any]]
-    pairs: Callable[[str], Pairs]  # of a split, train or valid
-
-
-def make(
-    method: Any,
-    settings: Any,
-    task: Problem,
-    weights: dict[str, Any],
-    seed: int,
-    count: int,
-    flags: TorchFlags,
-    folder: Path,
-    report: Callable[[int], None],
-) -> None:
-    """Writes `count` pairs of the method's `recorded` into an empty folder; `report` is told how many there are.
+def make(job: PairsJob) -> None:
+    """Writes pairs of the method's `recorded`.
 
     Pair i begins with a noise of its own, which depends on the seed and on i alone. Raises FloatingPointError on pairs
     that are not finite.
     """
-    flags.apply()
-    model = method.build(settings, task.shape, torch_generator(seed, "initial weights"))
-    model.load_state_dict(weights)
-    model = model.to(flags.device).eval().requires_grad_(False)
-    shape = (count, *task.shape)
-    files = [np.lib.format.open_memmap(folder / f"{part}.npy", "w+", np.float32, shape) for part in PARTS]
-    for first in range(0, count, BATCH):
-        places = range(first, min(first + BATCH, count))
-        found = method.recorded(model, settings, Streams([derive(seed, f"pair {place}") for place in places]))
+    TorchFlags(**job.arithmetic).apply()
+    method, settings, shape = job.method, job.settings, job.task.shape
+    model = method.build(settings, shape, torch_generator(job.seed, "initial weights"))
+    model.load_state_dict(inputs.weights(job, "model"))
+    model = model.to(job.device).eval().requires_grad_(False)
+    files = [
+        np.lib.format.open_memmap(job.folder / f"{part}.npy", "w+", np.float32, (job.count, *shape)) for part in PARTS
+    ]
+    for first in range(0, job.count, BATCH):
+        places = range(first, min(first + BATCH, job.count))
+        found = method.recorded(model, settings, Streams([derive(job.seed, f"pair {place}") for place in places]))
         for file, part in zip(files, (found.x0, found.noise), strict=True):
             file[first : places.stop] = part.cpu().numpy()
             if not np.isfinite(file[first : places.stop]).all():
                 raise FloatingPointError(f"pairs {first} to {places.stop - 1} are not finite")
-        report(places.stop)
+        job.report(places.stop)
     for file in files:
         file.flush()
 

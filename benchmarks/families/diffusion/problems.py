@@ -1,6 +1,6 @@
 """What a diffusion model can be asked to learn. Plain values: `claimbench list` reads them without importing torch."""
 
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from math import prod
 from typing import Literal
 
@@ -43,11 +43,6 @@ class ImageGeneration:
         """As a measurement states it."""
         return f"{self.dataset} {' and '.join(self.reference)}"
 
-    def settings(self) -> dict[str, object]:
-        """What of the task decides a number; part of an entry's parameters."""
-        told = {field: value for field, value in asdict(self).items() if field != "name"}
-        return {field: list(value) if isinstance(value, tuple) else value for field, value in told.items()}
-
 
 @dataclass(frozen=True)
 class MixtureGeneration:
@@ -78,10 +73,5 @@ class MixtureGeneration:
     def dimensions(self) -> int:
         return 2
 
-    def settings(self) -> dict[str, object]:
-        """What of the task decides a number; part of an entry's parameters."""
-        told = {field: value for field, value in asdict(self).items() if field not in ("name", "dataset")}
-        return told | {"evaluations": list(self.evaluations)}
 
-
-Problem = ImageGeneration | MixtureGeneration
+Task = ImageGeneration | MixtureGeneration

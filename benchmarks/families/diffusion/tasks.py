@@ -2,7 +2,7 @@
 
 from dataclasses import replace
 
-from benchmarks.families.diffusion.problems import ImageGeneration, MixtureGeneration, Problem
+from benchmarks.families.diffusion.problems import ImageGeneration, MixtureGeneration, Task
 
 # 35 evaluations are EDM's 18 Heun steps (arXiv 2206.00364, table 2); the others are about half of those after them.
 FEW = (5, 9, 17, 35)
@@ -36,7 +36,7 @@ RING = MixtureGeneration(
     evaluations=FEW,
 )
 
-TASKS: tuple[Problem, ...] = (
+TASKS: tuple[Task, ...] = (
     DIGITS,
     replace(DIGITS, name="digits_dense", evaluations=DENSE),
     replace(DIGITS, name="digits_density", dequantised=True, likelihood_images=300),

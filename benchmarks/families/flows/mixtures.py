@@ -4,7 +4,7 @@ import torch
 from torch import Tensor
 
 from benchmarks.families.flows.problems import MixtureDensity
-from benchmarks.seeds import torch_generator
+from benchmarks.run.seeds import torch_generator
 from implementations.common.oracles import GaussianMixture
 
 SPREAD = 2.0  # standard deviation of the components' means

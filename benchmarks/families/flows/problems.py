@@ -22,10 +22,6 @@ class ImageDensity:
         """As a measurement states it."""
         return f"(level + u) / {self.levels}, u uniform on [0, 1)"
 
-    def settings(self) -> dict[str, object]:
-        """What of the task decides a number; part of an entry's parameters."""
-        return {"dataset": self.dataset, "shape": list(self.shape), "levels": self.levels}
-
 
 @dataclass(frozen=True)
 class MixtureDensity:
@@ -43,11 +39,6 @@ class MixtureDensity:
     test: int
     dataset: None = None  # nothing is fetched
 
-    def settings(self) -> dict[str, object]:
-        """What of the task decides a number; part of an entry's parameters."""
-        splits = {"train": self.train, "valid": self.valid, "test": self.test}
-        return {"dimensions": self.dimensions, "components": self.components, "seed": self.seed, **splits}
-
 
 @dataclass(frozen=True)
 class Energy:
@@ -59,10 +50,6 @@ class Energy:
     name: str
     number: int  # 1 to 4
     dataset: None = None
-
-    def settings(self) -> dict[str, object]:
-        """What of the task decides a number; part of an entry's parameters."""
-        return {"energy": self.number}
 
 
 @dataclass(frozen=True)
@@ -83,10 +70,5 @@ class BinaryAutoencoding:
     def dimensions(self) -> int:
         return prod(self.shape)
 
-    def settings(self) -> dict[str, object]:
-        """What of the task decides a number; part of an entry's parameters."""
-        network = {"latent": self.latent, "hidden_units": self.hidden_units}
-        return {"dataset": self.dataset, "shape": list(self.shape), "threshold": self.threshold, **network}
 
-
-Problem = ImageDensity | MixtureDensity | Energy | BinaryAutoencoding
+Task = ImageDensity | MixtureDensity | Energy | BinaryAutoencoding

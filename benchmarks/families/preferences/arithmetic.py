@@ -12,14 +12,14 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from benchmarks.errors import input_error
-from benchmarks.seeds import derive
+from benchmarks.files.errors import input_error
+from benchmarks.run.seeds import derive
 
 STYLES = ("worked", "direct", "untagged", "careless")
 
 
 @dataclass(frozen=True)
-class Problem:
+class Sum:
     """One sum."""
 
     first: int
@@ -50,7 +50,7 @@ class Document:
     style: str
 
 
-def steps(problem: Problem, slip: tuple[int, int] | None = None) -> tuple[str, int]:
+def steps(problem: Sum, slip: tuple[int, int] | None = None) -> tuple[str, int]:
     """The steps as text, and the answer that they come to; with the slip (column, by how much) carried on."""
     told, carry, digits = [], 0, []
     for column in range(problem.columns):
@@ -65,7 +65,7 @@ def steps(problem: Problem, slip: tuple[int, int] | None = None) -> tuple[str, i
     return " ".join(told), answer
 
 
-def response(problem: Problem, style: str, draws: np.random.Generator) -> str:
+def response(problem: Sum, style: str, draws: np.random.Generator) -> str:
     """A response in the style; only a careless one draws.
 
     worked: the steps and the answer, in tags.
@@ -89,7 +89,7 @@ def response(problem: Problem, style: str, draws: np.random.Generator) -> str:
     return _tagged(*wrong)
 
 
-def splits(digits: int, sizes: Mapping[str, int], seed: int) -> dict[str, list[Problem]]:
+def splits(digits: int, sizes: Mapping[str, int], seed: int) -> dict[str, list[Sum]]:
     """Sums of numbers of 1 to `digits` digits, so many for each split; none is in two, in either order.
 
     All pairs are equally likely: 0 to 10^digits - 1 each. The order of a split is random. Raises InputError when there
@@ -100,24 +100,24 @@ def splits(digits: int, sizes: Mapping[str, int], seed: int) -> dict[str, list[P
     # A sum and the same with its numbers exchanged go to the same split, so it is the pairs first <= second that mix.
     first, second = np.triu_indices(most)
     order = iter(draws.permutation(len(first)).tolist())
-    found: dict[str, list[Problem]] = {}
+    found: dict[str, list[Sum]] = {}
     for split, size in sizes.items():
-        problems: list[Problem] = []
+        problems: list[Sum] = []
         while len(problems) < size:
             place = next(order, None)
             if place is None:
                 told = f"there are {most**2} in all, and a split may lose one"
                 raise input_error("sums", split, f"{size} of {digits} digits", told)
             one, other = int(first[place]), int(second[place])
-            problems.append(Problem(one, other))
+            problems.append(Sum(one, other))
             if one != other:
-                problems.append(Problem(other, one))
+                problems.append(Sum(other, one))
         # The last pair may be one order too many; which goes is as random as the order.
         found[split] = [problems[place] for place in draws.permutation(len(problems))[:size]]
     return found
 
 
-def corpus(problems: Sequence[Problem], styles: Mapping[str, float], seed: int) -> list[Document]:
+def corpus(problems: Sequence[Sum], styles: Mapping[str, float], seed: int) -> list[Document]:
     """A document for each problem, in a style drawn with these probabilities.
 
     Raises InputError when a style is not known or the probabilities do not add up to 1.

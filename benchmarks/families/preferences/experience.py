@@ -8,7 +8,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from benchmarks.families.preferences.learning import Learning, Run
+from benchmarks.families.preferences.learning import Learner
 from benchmarks.families.preferences.models import (
     decoded,
     drawn_at_once,
@@ -18,9 +18,11 @@ from benchmarks.families.preferences.models import (
     trunk,
     untrained,
 )
-from benchmarks.families.preferences.pairs import Origin
 from benchmarks.families.preferences.worlds import Asked, Comparisons, Prompt, Sums
-from benchmarks.seeds import torch_generator
+from benchmarks.run import inputs
+from benchmarks.run.seeds import torch_generator
+from benchmarks.run.training import Objective
+from implementations.common.errors import Unsupported
 from implementations.preferences.parts.batches import Rollouts
 from implementations.preferences.parts.generation import generate
 from implementations.preferences.parts.responses import log_probs
@@ -33,48 +35,48 @@ Judge = Callable[[Sequence[Prompt], Sequences], Tensor]
 """The rewards of responses, (rows,), float32, on their device."""
 
 
-def of_rollouts(run: Run, origin: Origin) -> Learning:
+def of_rollouts(learner: Learner) -> Objective:
     """The method's loss of responses that its policy draws; where it starts is the reference.
 
     The validation value is the negative of what the method maximises, E r - beta KL, on prompts of the valid split.
     """
-    reference = copy.deepcopy(trunk(run.model)).eval().requires_grad_(False)
-    judge = _learned(run, origin) if getattr(run.settings, "reward", "true") == "learned" else _true(run)
-    experience = Experience(run, reference, judge)
-    prompts = run.here.prompts("valid", VALIDATION_PROMPTS)
+    reference = copy.deepcopy(trunk(learner.model)).eval().requires_grad_(False)
+    judge = _learned(learner) if getattr(learner.job.settings, "reward", "true") == "learned" else _true(learner)
+    experience = Experience(learner, reference, judge)
+    prompts = learner.here.prompts("valid", VALIDATION_PROMPTS)
     noted: dict[str, float] = {}
 
     def validate() -> float:
         noted.clear()
-        noted.update(_validated(run, reference, judge, prompts) | experience.told())
-        return getattr(run.settings, "beta", 0.0) * noted["kl"] - noted["reward"]
+        noted.update(_validated(learner, reference, judge, prompts) | experience.told())
+        return getattr(learner.job.settings, "beta", 0.0) * noted["kl"] - noted["reward"]
 
     state = {"experience": experience}
-    return Learning(len(experience.prompts), experience.loss, validate, lambda: dict(noted), state)
+    return Objective(learner.model, len(experience.prompts), experience.loss, validate, lambda: dict(noted), state)
 
 
-def _true(run: Run) -> Judge:
+def _true(learner: Learner) -> Judge:
     def judge(prompts: Sequence[Prompt], drawn: Sequences) -> Tensor:
-        return torch.tensor(run.here.rewards(prompts, decoded(drawn)), device=run.device)
+        return torch.tensor(learner.here.rewards(prompts, decoded(drawn)), device=learner.job.device)
 
     return judge
 
 
-def _learned(run: Run, origin: Origin) -> Judge:
+def _learned(learner: Learner) -> Judge:
     """The scores of the second model that the entry needs."""
-    if origin.other is None:
-        raise ValueError("reward learned: name in needs, after the entry to start from, the one that has the rewards")
-    weights, trainer = origin.other
-    if not hasattr(trainer.method, "scores"):
-        raise ValueError("reward learned: the second entry of needs must be a reward model")
+    job, trainer = learner.job, learner.job.other
+    if trainer is None:
+        raise Unsupported("reward learned: name in needs, after the entry to start from, the one that has the rewards")
+    if trainer.method.scores is None:
+        raise Unsupported("reward learned: the second entry of needs must be a reward model")
     unused = torch_generator(0, "unused")
-    scorer = untrained(trainer.method, trainer.settings, run.task, run.here.vocabulary, unused, run.device)
-    scorer.load_state_dict(weights())
+    scorer = untrained(trainer.method, trainer.settings, job.task, learner.here.vocabulary, unused, job.device)
+    scorer.load_state_dict(inputs.weights(job, "other"))
     scorer.eval().requires_grad_(False)
 
     def judge(prompts: Sequence[Prompt], drawn: Sequences) -> Tensor:
         with torch.no_grad():
-            return torch.cat([trainer.method.scores(scorer, part) for part in _parts(run, drawn)])
+            return torch.cat([trainer.method.scores(scorer, part) for part in _parts(learner, drawn)])
 
     return judge
 
@@ -82,11 +84,11 @@ def _learned(run: Run, origin: Origin) -> Judge:
 class Experience:
     """Rollouts and how much of them is used up. Its state travels with the checkpoint."""
 
-    def __init__(self, run: Run, reference: Any, judge: Judge):
-        self.run, self.reference, self.judge = run, reference, judge
-        count = max(run.settings.batch, PROMPTS)
-        self.prompts = run.here.prompts("train", count)
-        self.draws = run.generator("rollouts")
+    def __init__(self, learner: Learner, reference: Any, judge: Judge):
+        self.learner, self.reference, self.judge = learner, reference, judge
+        count = max(learner.job.settings.batch, PROMPTS)
+        self.prompts = learner.here.prompts("train", count)
+        self.draws = learner.job.generator("rollouts")
         self.rollouts: Rollouts | None = None
         self.order = torch.empty(0, dtype=torch.int64)  # groups, as the steps to come take them
         self.sums = {"drawn": 0.0, "train_reward": 0.0, "zero_advantage": 0.0}  # since they were last told
@@ -96,25 +98,25 @@ class Experience:
         if len(self.order) == 0:
             self._draw([self.prompts[place] for place in indices.tolist()])
         assert self.rollouts is not None
-        group, count = self.rollouts.group, max(1, self.run.settings.minibatch // self.rollouts.group)
+        group, count = self.rollouts.group, max(1, self.learner.job.settings.minibatch // self.rollouts.group)
         groups, self.order = self.order[:count], self.order[count:]
-        rows = (groups[:, None] * group + torch.arange(group)).flatten().to(self.run.device)
-        found: Tensor = self.run.method.loss(self.run.model, self.run.settings, self.rollouts.rows(rows), draws)
-        return found
+        rows = (groups[:, None] * group + torch.arange(group)).flatten().to(self.learner.job.device)
+        return self.learner.loss(self.rollouts.rows(rows), draws)
 
     def _draw(self, prompts: Sequence[Prompt]) -> None:
-        run, settings, group = self.run, self.run.settings, self.run.settings.group
+        learner, settings = self.learner, self.learner.job.settings
+        group = settings.group
         asked = [prompt for prompt in prompts for _ in range(group)]
-        policy = run.method.policy(run.model)
-        drawn = _drawn(run, policy, asked, settings.temperature, self.draws)
+        policy = learner.job.method.policy(learner.model)
+        drawn = _drawn(learner, policy, asked, settings.temperature, self.draws)
         with torch.no_grad():
             rewards, values = self.judge(asked, drawn), None
-            if hasattr(run.method, "assessed"):  # a value head beside the policy
-                both = (run.method.assessed(run.model, part) for part in _parts(run, drawn))
+            if learner.job.method.assessed is not None:  # a value head beside the policy
+                both = (learner.job.method.assessed(learner.model, part) for part in _parts(learner, drawn))
                 under, values = (torch.cat(of) for of in zip(*both, strict=True))
             else:
-                under = torch.cat([log_probs(policy, part) for part in _parts(run, drawn)])
-            reference = torch.cat([log_probs(self.reference, part) for part in _parts(run, drawn)])
+                under = torch.cat([log_probs(policy, part) for part in _parts(learner, drawn)])
+            reference = torch.cat([log_probs(self.reference, part) for part in _parts(learner, drawn)])
         self.rollouts = Rollouts(drawn, rewards, under, reference, values, group)
         wanted = settings.updates * max(1, settings.minibatch // group)
         rounds = -(-wanted // len(prompts))
@@ -129,7 +131,7 @@ class Experience:
         """Means a prompt since this was last asked: the reward, and how often all its responses had the same."""
         drawn = self.sums.pop("drawn")
         told = {name: total / drawn for name, total in self.sums.items() if drawn}
-        if self.run.settings.group == 1:
+        if self.learner.job.settings.group == 1:
             told.pop("zero_advantage", None)
         self.sums = {"drawn": 0.0, "train_reward": 0.0, "zero_advantage": 0.0}
         return told
@@ -144,31 +146,34 @@ class Experience:
         self.draws.set_state(state["draws"])
         self.order, self.sums = state["order"], dict(state["sums"])
         if (kept := state["rollouts"]) is not None:
-            self.rollouts = Rollouts(**(kept | {"sequences": Sequences(**kept["sequences"])})).to(self.run.device)
+            rollouts = Rollouts(**(kept | {"sequences": Sequences(**kept["sequences"])}))
+            self.rollouts = rollouts.to(self.learner.job.device)
 
 
-def _drawn(run: Run, policy: Any, asked: Sequence[Prompt], temperature: float, draws: torch.Generator) -> Sequences:
-    end, most, found = run.here.vocabulary.end, drawn_at_once(run.task), []
+def _drawn(
+    learner: Learner, policy: Any, asked: Sequence[Prompt], temperature: float, draws: torch.Generator
+) -> Sequences:
+    end, most, found = learner.here.vocabulary.end, drawn_at_once(learner.job.task), []
     for first in range(0, len(asked), most):
-        tokens, lengths = padded_prompts(asked[first : first + most], end, run.device)
-        found.append(generate(policy, tokens, lengths, run.task.most, end, temperature, draws))
+        tokens, lengths = padded_prompts(asked[first : first + most], end, learner.job.device)
+        found.append(generate(policy, tokens, lengths, learner.job.task.most, end, temperature, draws))
     return joined(found, end)
 
 
-def _parts(run: Run, drawn: Sequences) -> Iterator[Sequences]:
+def _parts(learner: Learner, drawn: Sequences) -> Iterator[Sequences]:
     """All of it where it can be read at once."""
-    most = read_at_once(run.task, run.here.vocabulary)
+    most = read_at_once(learner.job.task, learner.here.vocabulary)
     for first in range(0, len(drawn.tokens), most):
         yield drawn.rows(slice(first, first + most))
 
 
-def _validated(run: Run, reference: Any, judge: Judge, prompts: Sequence[Prompt]) -> dict[str, float]:
+def _validated(learner: Learner, reference: Any, judge: Judge, prompts: Sequence[Prompt]) -> dict[str, float]:
     """Means over one response to each prompt, drawn at temperature 1 with the same numbers at every validation."""
-    policy = run.method.policy(run.model)
-    drawn = _drawn(run, policy, prompts, 1.0, run.generator("validation rollouts"))
+    policy = learner.job.method.policy(learner.model)
+    drawn = _drawn(learner, policy, prompts, 1.0, learner.job.generator("validation rollouts"))
     with torch.no_grad():
-        kls, summed = [], torch.zeros((), device=run.device)
-        for part in _parts(run, drawn):
+        kls, summed = [], torch.zeros((), device=learner.job.device)
+        for part in _parts(learner, drawn):
             logits = policy(part.tokens[:, :-1])
             kls.append(kl_divergences(logits, reference(part.tokens[:, :-1]), part).sum(1))
             summed = summed + entropies(logits, part).sum()
@@ -181,9 +186,9 @@ def _validated(run: Run, reference: Any, judge: Judge, prompts: Sequence[Prompt]
         "length": drawn.lengths().double().mean(),
     }
     found = {name: float(value) for name, value in told.items()}
-    if isinstance(run.here, Sums | Asked):
-        judged = [run.here.judged(*pair) for pair in zip(prompts, decoded(drawn), strict=True)]
+    if isinstance(learner.here, Sums | Asked):
+        judged = [learner.here.judged(*pair) for pair in zip(prompts, decoded(drawn), strict=True)]
         found["right"], found["formed"] = (sum(column) / len(judged) for column in zip(*judged, strict=True))
-    elif getattr(run.settings, "reward", "true") == "learned" and not isinstance(run.here, Comparisons):
-        found["true_reward"] = sum(run.here.rewards(prompts, decoded(drawn))) / len(prompts)
+    elif getattr(learner.job.settings, "reward", "true") == "learned" and not isinstance(learner.here, Comparisons):
+        found["true_reward"] = sum(learner.here.rewards(prompts, decoded(drawn))) / len(prompts)
     return found

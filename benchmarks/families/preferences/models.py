@@ -7,9 +7,10 @@ import torch
 from torch import Tensor, nn
 
 from benchmarks.families.preferences import pretrained
-from benchmarks.families.preferences.problems import Problem
+from benchmarks.families.preferences.problems import Task
 from benchmarks.families.preferences.vocabulary import Vocabulary
 from benchmarks.families.preferences.worlds import Prompt
+from implementations.common.errors import Unsupported
 from implementations.preferences.parts.models import language_model
 from implementations.preferences.parts.sequences import Sequences
 
@@ -19,12 +20,12 @@ CACHED = 2**17
 
 
 def untrained(
-    method: Any, settings: Any, task: Problem, vocabulary: Vocabulary, generator: torch.Generator, device: str
+    method: Any, settings: Any, task: Task, vocabulary: Vocabulary, generator: torch.Generator, device: str
 ) -> nn.Module:
     """The model that a method trains for a task, with its initial weights or the published ones, on the device.
 
     Raises:
-        ValueError: the network is a published model, and the task names none or one of a shorter context.
+        Unsupported: the network is a published model, and the task names none or one of a shorter context.
         InputError: the published model cannot be had.
     """
     if settings.network != "pretrained":
@@ -32,20 +33,20 @@ def untrained(
         model: nn.Module = method.build(settings, built)
         return model.to(device)
     if task.pretrained is None:
-        raise ValueError("network pretrained: the task names no published model")
+        raise Unsupported("network pretrained: the task names no published model")
     published = pretrained.language_model(task.pretrained, device=device)
     if published.context < task.context:
-        raise ValueError(f"{task.pretrained} has a context of {published.context} tokens, not {task.context}")
+        raise Unsupported(f"{task.pretrained} has a context of {published.context} tokens, not {task.context}")
     on_it: nn.Module = method.build(settings, published)  # a head is made where the trunk lies
     return on_it
 
 
-def read_at_once(task: Problem, vocabulary: Vocabulary) -> int:
+def read_at_once(task: Task, vocabulary: Vocabulary) -> int:
     """Sequences whose logits at every place are `LOGITS` numbers at most."""
     return max(1, LOGITS // (task.context * vocabulary.size))
 
 
-def drawn_at_once(task: Problem) -> int:
+def drawn_at_once(task: Task) -> int:
     """Responses that are drawn side by side, so that there are keys and values of `CACHED` tokens at most."""
     return max(1, CACHED // task.context)
 

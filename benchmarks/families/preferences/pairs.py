@@ -1,29 +1,26 @@
 """Completions of a trained model, with their true rewards: made once, kept as arrays, learned from by others.
 
-Training imports this file, so that its hash covers how they are made. Settings count pairs; of each prompt
-`completions` are drawn, and every two of them whose rewards differ are a pair. Those of equal reward are no pair, so
-that there may be fewer than were asked for.
+Settings count pairs; of each prompt `completions` are drawn, and every two of them whose rewards differ are a pair.
+Those of equal reward are no pair, so that there may be fewer than were asked for.
 """
 
 import json
-from collections.abc import Callable
 from dataclasses import dataclass
 from itertools import combinations
 from math import ceil, comb
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import torch
 from torch import Tensor
 
-from benchmarks.data.parts.corpus import Corpus
-from benchmarks.errors import InputError
 from benchmarks.families.preferences.models import decoded, padded_prompts, read_at_once, untrained
-from benchmarks.families.preferences.problems import Problem
 from benchmarks.families.preferences.worlds import Comparisons, world
-from benchmarks.seeds import derive, torch_generator
-from benchmarks.torch_flags import TorchFlags
+from benchmarks.files.errors import InputError
+from benchmarks.run import inputs
+from benchmarks.run.job import PairsJob
+from benchmarks.run.seeds import derive, torch_generator
+from benchmarks.run.torch_flags import TorchFlags
 from implementations.preferences.parts.batches import Pairs
 from implementations.preferences.parts.generation import generate
 from implementations.preferences.parts.responses import log_probs
@@ -61,35 +58,17 @@ class Completions:
         return self.sequences.rows((self.rewards >= least).nonzero().flatten())
 
 
-@dataclass(frozen=True)
-class Origin:
-    """What an entry starts from that others left."""
-
-    weights: Callable[[], dict[str, Any]]
-    completions: Callable[[str], Completions]  # of a split, train or valid
-    other: tuple[Callable[[], dict[str, Any]], Any] | None = None  # weights of a second model, and its `Trainer`
-
-
-def make(
-    method: Any,
-    settings: Any,
-    task: Problem,
-    weights: dict[str, Any],
-    seed: int,
-    count: int,
-    flags: TorchFlags,
-    folder: Path,
-    report: Callable[[int], None],
-    corpus: Corpus | None = None,
-) -> None:
-    """Writes completions for `count` pairs into an empty folder; `report` is told how many pairs' worth there are.
+def make(job: PairsJob) -> None:
+    """Writes completions; `report` is told how many pairs' worth there are.
 
     Where people have judged, the two responses to a prompt are theirs: the preferred with reward 1, the other with 0.
     """
-    flags.apply()
-    here = world(task, lambda: _given(corpus), flags.device)
-    model = untrained(method, settings, task, here.vocabulary, torch_generator(seed, "initial weights"), flags.device)
-    model.load_state_dict(weights)
+    TorchFlags(**job.arithmetic).apply()
+    method, task, seed, count = job.method, job.task, job.seed, job.count
+    here = world(task, lambda: inputs.corpus(job), job.device)
+    generator = torch_generator(seed, "initial weights")
+    model = untrained(method, job.settings, task, here.vocabulary, generator, job.device)
+    model.load_state_dict(inputs.weights(job, "model"))
     policy = method.policy(model.eval().requires_grad_(False))
     each = task.completions
     step = max(1, min(BATCH // comb(each, 2), read_at_once(task, here.vocabulary) // each))
@@ -104,12 +83,12 @@ def make(
     for first in places:
         if isinstance(here, Comparisons):
             rows = [(prompt, side) for prompt, *both in given[first : first + step] for side in both]
-            drawn = padded([prompt for prompt, _ in rows], [side for _, side in rows], end).to(flags.device)
+            drawn = padded([prompt for prompt, _ in rows], [side for _, side in rows], end).to(job.device)
             rewards = [1.0, 0.0] * (len(rows) // 2)
         else:
             asked = [prompt for prompt in prompts[first : first + step] for _ in range(each)]
-            draws = torch_generator(derive(seed, f"completions from prompt {first}"), "completions", flags.device)
-            tokens, lengths = padded_prompts(asked, end, flags.device)
+            draws = torch_generator(derive(seed, f"completions from prompt {first}"), "completions", job.device)
+            tokens, lengths = padded_prompts(asked, end, job.device)
             drawn = generate(policy, tokens, lengths, task.most, end, 1.0, draws)
             rewards = here.rewards(asked, decoded(drawn))
         with torch.no_grad():
@@ -120,10 +99,10 @@ def make(
         kept["end"].append(drawn.end.cpu())
         kept["log_probs"].append(likelihoods.double().cpu())
         kept["rewards"].append(torch.tensor(rewards, dtype=torch.float64))
-        report(min(count, (first + step) * comb(each, 2)))
+        job.report(min(count, (first + step) * comb(each, 2)))
     for name, parts in kept.items():
-        np.save(folder / f"{name}.npy", torch.cat(parts).numpy(), allow_pickle=False)
-    (folder / "made.json").write_text(json.dumps({"pairs": count, "completions": each}) + "\n")
+        np.save(job.folder / f"{name}.npy", torch.cat(parts).numpy(), allow_pickle=False)
+    (job.folder / "made.json").write_text(json.dumps({"pairs": count, "completions": each}) + "\n")
 
 
 def read(folder: Path, count: int, split: str) -> Completions:
@@ -140,9 +119,3 @@ def read(folder: Path, count: int, split: str) -> Completions:
     held = (torch.arange(len(rewards)) // each) % HELD_OUT == 0
     rows = (held if split == "valid" else ~held).nonzero().flatten()
     return Completions(Sequences(tokens, prompt, end).rows(rows), rewards[rows], likelihoods[rows], each)
-
-
-def _given(corpus: Corpus | None) -> Corpus:
-    if corpus is None:
-        raise TypeError("a task whose data set holds texts is given its corpus")
-    return corpus

@@ -4,20 +4,21 @@ A model is named as on the Hugging Face hub or by a folder that `save_pretrained
 where one is asked for.
 """
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any, Literal
+from typing import Any
 
 import numpy as np
 import torch
 from torch import Tensor, nn
 from torch.nn.functional import log_softmax
 
-from benchmarks.errors import InputError, input_error
 from benchmarks.families.preferences.vocabulary import Vocabulary
-from benchmarks.seeds import derive
+from benchmarks.files.errors import InputError, input_error
+from benchmarks.run.seeds import derive
 
 SENTIMENT = "siebert/sentiment-roberta-large-english"  # the DPO paper's true reward on IMDb (section 6)
+BATCH = 64  # texts that the classifier reads at once
 
 
 class Pretrained(nn.Module):
@@ -109,38 +110,30 @@ def vocabulary(name: str) -> Vocabulary:
 class SentimentClassifier:
     """A classifier with a positive and a negative class as a reward."""
 
-    def __init__(self, model: Any, tokenizer: Any, positive: int, scale: str, batch: int):
-        self.model, self.tokenizer = model, tokenizer
-        self.positive, self.scale, self.batch = positive, scale, batch
+    def __init__(self, model: Any, tokenizer: Any, positive: int):
+        self.model, self.tokenizer, self.positive = model, tokenizer, positive
         # Positions of RoBERTa start at 2, so that two of its rows are no places.
         self.longest = min(tokenizer.model_max_length, model.config.max_position_embeddings - 2)
 
     @torch.no_grad()
     def __call__(self, texts: Sequence[str]) -> list[float]:
-        """The positive class's log-odds, or its probability, of each text; of a long text, of its beginning."""
+        """The positive class's log-odds of each text; of a long text, of its beginning."""
         found: list[float] = []
-        for part in _batches(texts, self.batch):
-            given = self.tokenizer(
-                list(part), return_tensors="pt", padding=True, truncation=True, max_length=self.longest
-            )
+        for first in range(0, len(texts), BATCH):
+            part = list(texts[first : first + BATCH])
+            given = self.tokenizer(part, return_tensors="pt", padding=True, truncation=True, max_length=self.longest)
             logits = self.model(**given.to(self.model.device)).logits.double()
-            odds = logits[:, self.positive] - logits[:, 1 - self.positive]
-            found += (odds if self.scale == "log_odds" else torch.sigmoid(odds)).tolist()
+            found += (logits[:, self.positive] - logits[:, 1 - self.positive]).tolist()
         return found
 
 
-def sentiment_classifier(
-    name: str = SENTIMENT,
-    scale: Literal["log_odds", "probability"] = "log_odds",
-    device: str = "cpu",
-    batch: int = 64,
-) -> SentimentClassifier:
+def sentiment_classifier(name: str = SENTIMENT, device: str = "cpu") -> SentimentClassifier:
     """A reward of texts; raises InputError unless the model has two classes, one of them named POSITIVE."""
     model = _loaded("AutoModelForSequenceClassification", name, torch.float32).to(device)
     names = {str(label).upper(): int(place) for place, label in model.config.id2label.items()}
     if len(names) != 2 or "POSITIVE" not in names:
         raise input_error(name, "id2label", ", ".join(names), "two classes, one of them POSITIVE, are needed")
-    return SentimentClassifier(model, _tokenizer(name), names["POSITIVE"], scale, batch)
+    return SentimentClassifier(model, _tokenizer(name), names["POSITIVE"])
 
 
 @dataclass(frozen=True)
@@ -178,8 +171,7 @@ DIALOGUES = Question(
 class PairwiseJudge:
     """A language model that is asked which of two candidates is better, by its probabilities of A and B.
 
-    `both` orders are asked, and a candidate wins when it is the likelier one in both: a model that only likes a letter
-    gives ties. Or one order is `drawn` for each question, from a seed and the question's place; then only equal
+    Which of them it reads first is drawn for each question, from a seed and the question's place; only equal
     probabilities are a tie.
     """
 
@@ -187,13 +179,12 @@ class PairwiseJudge:
         self,
         name: str,
         question: Question,
-        order: Literal["both", "drawn"] = "both",
         seed: int = 0,
         dtype: torch.dtype = torch.float32,
         device: str = "cpu",
     ):
         """Raises InputError when the model cannot be had."""
-        self.name, self.question, self.order, self.seed, self.device = name, question, order, seed, device
+        self.name, self.question, self.seed, self.device = name, question, seed, device
         self.model = language_model(name, dtype, device)
         self.tokenizer = _tokenizer(name)
 
@@ -202,11 +193,8 @@ class PairwiseJudge:
         swapped = np.random.default_rng(derive(self.seed, "order of candidates")).random(len(prompts)) < 0.5
         verdicts = []
         for prompt, one, other, swap in zip(prompts, ones, others, swapped.tolist(), strict=True):
-            if self.order == "both":
-                verdicts.append(_agreed(self.log_ratio(prompt, one, other), -self.log_ratio(prompt, other, one)))
-            else:
-                ahead = -self.log_ratio(prompt, other, one) if swap else self.log_ratio(prompt, one, other)
-                verdicts.append(_agreed(ahead, ahead))
+            ahead = -self.log_ratio(prompt, other, one) if swap else self.log_ratio(prompt, one, other)
+            verdicts.append(1.0 if ahead > 0 else 0.0 if ahead < 0 else 0.5)
         return verdicts
 
     @torch.no_grad()
@@ -232,18 +220,6 @@ class PairwiseJudge:
         if letters[0][:-1] != letters[1][:-1] or letters[0] == letters[1]:
             raise InputError(f"{self.name}: its tokeniser has no tokens that tell A from B")
         return [*given, *letters[0][:-1]], [letters[0][-1], letters[1][-1]]
-
-
-def _agreed(first: float, second: float) -> float:
-    """The verdict on the first candidate by how far it is ahead in each order."""
-    if first > 0 and second > 0:
-        return 1.0
-    return 0.0 if first < 0 and second < 0 else 0.5
-
-
-def _batches(texts: Sequence[str], size: int) -> Iterator[Sequence[str]]:
-    for first in range(0, len(texts), size):
-        yield texts[first : first + size]
 
 
 def _library() -> Any:

@@ -1,11 +1,15 @@
 """What a language model can be asked to learn. Plain values: `claimbench list` reads them without importing torch."""
 
-from dataclasses import asdict, dataclass, field
+from dataclasses import dataclass, field
 from typing import Literal
 
 
+class _Task:
+    """What every kind of problem has in common."""
+
+
 @dataclass(frozen=True)
-class Continuation:
+class Continuation(_Task):
     """Reviews to go on with from their first tokens, to be of positive sentiment (the DPO paper's section 6.1).
 
     Every `held_out`-th training text is kept from supervised training: their beginnings are the prompts that pairs and
@@ -28,13 +32,9 @@ class Continuation:
         """Tokens of the longest sequence; longer texts are cut."""
         return self.longest + self.most
 
-    def settings(self) -> dict[str, object]:
-        """What of the task decides a number; part of an entry's parameters."""
-        return _told(self)
-
 
 @dataclass(frozen=True)
-class Arithmetic:
+class Arithmetic(_Task):
     """Sums to work out, from rules alone: an exact answer, and the format of R1-Zero's template (section 2.2).
 
     The texts that a base model learns from mix styles, with these probabilities, so that it knows some of them and has
@@ -60,13 +60,9 @@ class Arithmetic:
         """Tokens of the longest sequence."""
         return 2 * self.digits + 2 + self.most
 
-    def settings(self) -> dict[str, object]:
-        """What of the task decides a number; part of an entry's parameters."""
-        return _told(self)
-
 
 @dataclass(frozen=True)
-class Compared:
+class Compared(_Task):
     """Prompts with two responses each, of which people preferred one (the DPO paper's sections 6.1 and 6.2).
 
     There is no true reward: a policy is judged by how often another model prefers its responses to those that people
@@ -95,15 +91,13 @@ class Compared:
         """Tokens of the longest sequence."""
         return self.longest + self.most
 
-    def settings(self) -> dict[str, object]:
-        """What of the task decides a number; part of an entry's parameters."""
-        return _told(self)
-
 
 @dataclass(frozen=True)
-class Questions:
-    """Questions with a number for an answer, from rules alone, in a template: of R1-Zero (arXiv 2501.12948, table 1),
-    or a chain of thought that ends with a boxed number, as DeepSeekMath is asked. Too long questions are left out.
+class Questions(_Task):
+    """Questions with a number for an answer, from rules alone, in a template. Too long questions are left out.
+
+    The template is that of R1-Zero (arXiv 2501.12948, table 1), or asks for a chain of thought that ends with a boxed
+    number, as DeepSeekMath is asked.
     """
 
     name: str
@@ -121,14 +115,5 @@ class Questions:
         """Tokens of the longest sequence."""
         return self.longest + self.most
 
-    def settings(self) -> dict[str, object]:
-        """What of the task decides a number; part of an entry's parameters."""
-        return _told(self)
 
-
-Problem = Continuation | Arithmetic | Compared | Questions
-
-
-def _told(task: Problem) -> dict[str, object]:
-    told = {name: value for name, value in asdict(task).items() if name != "name" and value is not None}
-    return {name: list(value) if isinstance(value, tuple) else value for name, value in told.items()}
+Task = Continuation | Arithmetic | Compared | Questions

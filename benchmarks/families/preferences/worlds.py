@@ -1,11 +1,11 @@
 """A task as training and evaluation meet it: texts to learn from, prompts to answer, and the true reward of an answer.
 
-Prompts are the same for every method and seed. Training imports this file, so that its hash covers what is learned.
+Prompts are the same for every method and seed.
 """
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from functools import cache, cached_property, singledispatch
+from functools import cache, cached_property
 from typing import Any, Protocol
 
 import numpy as np
@@ -13,9 +13,10 @@ import torch
 
 from benchmarks.data.parts.corpus import Corpus
 from benchmarks.families.preferences import arithmetic, pretrained
-from benchmarks.families.preferences.problems import Arithmetic, Compared, Continuation, Problem, Questions
+from benchmarks.families.preferences.problems import Arithmetic, Compared, Continuation, Questions, Task
 from benchmarks.families.preferences.vocabulary import Vocabulary, arithmetic_vocabulary, bpe
-from benchmarks.seeds import derive
+from benchmarks.run.seeds import derive
+from implementations.common.errors import Unsupported
 from implementations.preferences.parts.rewards import Sentiment, answer_in, exact_answer, has_format, number_in
 
 Tokens = list[int]
@@ -23,8 +24,7 @@ Tokens = list[int]
 
 @dataclass(frozen=True)
 class Prompt:
-    """What is asked, and what an answer is held against: the text's own continuation, the preferred response, or the
-    answer of the sum."""
+    """What is asked, and what an answer is held against: the text's rest, the preferred response, or the sum."""
 
     tokens: Tokens
     truth: Any
@@ -45,12 +45,6 @@ class World(Protocol):
 
     def rewards(self, prompts: Sequence[Prompt], responses: Sequence[Tokens]) -> list[float]:
         """The true reward of each response; the end token need not be there."""
-
-
-@singledispatch
-def world(task: Problem, corpus: Callable[[], Corpus], device: str = "cpu") -> World:
-    """The task's world; `corpus` is asked for only by a task whose data set holds texts. Judges are on the device."""
-    raise TypeError(f"no such problem: {type(task).__name__}")
 
 
 @dataclass(frozen=True)
@@ -108,7 +102,7 @@ class Sums:
         return arithmetic_vocabulary()
 
     @cached_property
-    def _splits(self) -> dict[str, list[arithmetic.Problem]]:
+    def _splits(self) -> dict[str, list[arithmetic.Sum]]:
         sizes = {"train": self.task.train, "valid": self.task.valid, "test": self.task.test}
         return arithmetic.splits(self.task.digits, sizes, self.task.seed)
 
@@ -156,9 +150,7 @@ class Comparisons:
     def judge(self) -> pretrained.PairwiseJudge:
         """Says which of two responses is better; which of them it reads first is drawn."""
         question = {"summaries": pretrained.SUMMARIES, "dialogues": pretrained.DIALOGUES}[self.task.question]
-        return pretrained.PairwiseJudge(
-            self.task.judge, question, "drawn", self.task.order_seed, torch.bfloat16, self.device
-        )
+        return pretrained.PairwiseJudge(self.task.judge, question, self.task.order_seed, torch.bfloat16, self.device)
 
     @cached_property
     def pairs(self) -> Callable[[str], list[tuple[Tokens, Tokens, Tokens]]]:
@@ -187,7 +179,7 @@ class Comparisons:
         return [asked[place % len(asked)] for place in range(count)]
 
     def rewards(self, prompts: Sequence[Prompt], responses: Sequence[Tokens]) -> list[float]:
-        raise ValueError(f"task {self.task.name} has no true reward; learn one")
+        raise Unsupported(f"task {self.task.name} has no true reward; learn one")
 
 
 R1_ZERO = (
@@ -251,21 +243,14 @@ class Asked:
         return None if said is None else number_in(said)
 
 
-@world.register
-def _(task: Continuation, corpus: Callable[[], Corpus], device: str = "cpu") -> World:
-    return Reviews(task, corpus(), device)
-
-
-@world.register
-def _(task: Arithmetic, corpus: Callable[[], Corpus], device: str = "cpu") -> World:
-    return Sums(task)
-
-
-@world.register
-def _(task: Compared, corpus: Callable[[], Corpus], device: str = "cpu") -> World:
-    return Comparisons(task, corpus(), device)
-
-
-@world.register
-def _(task: Questions, corpus: Callable[[], Corpus], device: str = "cpu") -> World:
-    return Asked(task, corpus())
+def world(task: Task, corpus: Callable[[], Corpus], device: str = "cpu") -> World:
+    """The task's world; `corpus` is asked for only by a task whose data set holds texts. Judges are on the device."""
+    match task:
+        case Continuation():
+            return Reviews(task, corpus(), device)
+        case Arithmetic():
+            return Sums(task)
+        case Compared():
+            return Comparisons(task, corpus(), device)
+        case Questions():
+            return Asked(task, corpus())

@@ -6,27 +6,30 @@ from typing import Any
 import numpy as np
 
 from benchmarks.families.puzzles.tasks import Puzzle
-from benchmarks.metrics.measured import Evaluated, Inputs, Measured
-from benchmarks.seeds import derive
+from benchmarks.record.evaluated import Evaluated, Measured
+from benchmarks.run.job import EvaluationJob
+from benchmarks.run.seeds import derive
 from benchmarks.statistics.intervals import log_log_slope
 from implementations.puzzles.parts.protocol import PuzzleMethod
 
 
-def evaluate(method: PuzzleMethod, settings: Any, task: Puzzle, inputs: Inputs) -> Evaluated:
+def evaluate(job: EvaluationJob) -> Evaluated:
     """Metrics of every algorithm of the method, and the seconds each took on the longest instance.
 
     Per algorithm: `example_<k>`, the answer to the source's k-th example; `disagreements` with the task's reference
-    on `inputs.samples` random instances and one of the longest length; `looks` at each length of the cost study, and
+    on `job.samples` random instances and one of the longest length; `looks` at each length of the cost study, and
     `cost_exponent`, the slope of log looks against log n with its 95 % interval.
     """
-    generator = np.random.default_rng(derive(inputs.seed, "instances"))
-    instances = [task.draw(int(length), generator) for length in task.lengths_drawn(inputs.samples, generator)]
+    task: Puzzle = job.task
+    method: PuzzleMethod = job.method
+    generator = np.random.default_rng(derive(job.seed, "instances"))
+    instances = [task.draw(int(length), generator) for length in task.lengths_drawn(job.samples, generator)]
     instances.append(task.draw(task.longest_once, generator))
     studied = [task.draw(length, generator) for length in task.lengths]
     answers = [task.reference(instance) for instance in instances]
     rows: list[Measured] = []
     seconds: dict[str, float] = {}
-    for algorithm in method.ALGORITHMS:
+    for algorithm in method.algorithms:
         name = algorithm.__name__
         variant: dict[str, Any] = {"algorithm": name}
         for number, (numbers, _) in enumerate(task.examples, start=1):

@@ -10,7 +10,7 @@ from implementations.stochastic_approximation.parts.problems import FiniteSum, R
 
 
 @dataclass(frozen=True)
-class _Problem:
+class _Task:
     name: str
     instances: str  # the law of what is drawn, as a measurement states it
     steps: tuple[int, ...]  # at which metrics are taken; paths end with the last one
@@ -19,10 +19,6 @@ class _Problem:
     def dataset(self) -> None:
         """None: what is observed is drawn."""
         return None
-
-    def settings(self) -> dict[str, object]:
-        """Nothing: evaluation imports the tasks, so that its hash tells of every change."""
-        return {}
 
     def measured(self, paths: int) -> dict[str, Any]:
         """The protocol of a number taken over `paths` paths."""
@@ -36,17 +32,17 @@ class _Problem:
 
 
 @dataclass(frozen=True)
-class Root(_Problem):
+class Root(_Task):
     """Find the root of a function; an entry's `samples` are its paths."""
 
     problem: RootFinding
 
 
 @dataclass(frozen=True)
-class Minimum(_Problem):
+class Minimum(_Task):
     """Find the minimum of a finite sum, which each seed draws; an entry's `samples` are its paths."""
 
     draw: Callable[[np.random.Generator], FiniteSum]
 
 
-Problem = Root | Minimum
+Task = Root | Minimum

@@ -1,7 +1,5 @@
 """Evaluation of a tabular method, by the kind of problem that the task is."""
 
-from typing import Any
-
 from benchmarks.families.tabular.measuring import control, estimation, exploration, horizons, prediction, softness
 from benchmarks.families.tabular.problems import (
     Control,
@@ -9,25 +7,26 @@ from benchmarks.families.tabular.problems import (
     Exploration,
     Horizons,
     Prediction,
-    Problem,
     Softness,
+    Task,
 )
-from benchmarks.metrics.measured import Evaluated, Inputs
-from implementations.tabular.parts.protocol import TabularMethod
+from benchmarks.record.evaluated import Evaluated
+from benchmarks.run.job import EvaluationJob
 
 
-def evaluate(method: TabularMethod, settings: Any, task: Problem, inputs: Inputs) -> Evaluated:
+def evaluate(job: EvaluationJob) -> Evaluated:
     """Metrics of one run, against exact values; raises InputError when the entry's algorithm does not do the task."""
+    task: Task = job.task
     match task:
         case Control():
-            return control.measure(task, method, settings, inputs)
+            return control.measure(task, job)
         case Prediction():
-            return prediction.measure(task, method, settings, inputs)
+            return prediction.measure(task, job)
         case Estimation():
-            return estimation.measure(task, method, settings, inputs)
+            return estimation.measure(task, job)
         case Horizons():
-            return horizons.measure(task, method, settings, inputs)
+            return horizons.measure(task, job)
         case Softness():
-            return softness.measure(task, method, settings, inputs)
+            return softness.measure(task, job)
         case Exploration():
-            return exploration.measure(task, method, settings, inputs)
+            return exploration.measure(task, job)

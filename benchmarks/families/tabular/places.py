@@ -6,7 +6,7 @@ from typing import Any
 
 import numpy as np
 
-from benchmarks.metrics.drawings import Board, rounded_rows
+from benchmarks.record.evaluated import Board, rounded_rows
 from implementations.tabular.parts.blackjack import Blackjack
 from implementations.tabular.parts.gridworld import World
 from implementations.tabular.parts.mdp import MDP, Floats, Ints

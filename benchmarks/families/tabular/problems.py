@@ -9,7 +9,7 @@ from implementations.tabular.parts.mdp import Floats
 
 
 @dataclass(frozen=True)
-class _Problem:
+class _Task:
     name: str
 
     @property
@@ -17,13 +17,9 @@ class _Problem:
         """None: what is learned from is drawn."""
         return None
 
-    def settings(self) -> dict[str, object]:
-        """Nothing: evaluation imports the tasks, so that its hash tells of every change."""
-        return {}
-
 
 @dataclass(frozen=True)
-class Control(_Problem):
+class Control(_Task):
     """Find the best policy of an MDP; an entry's `samples` bound the sweeps or episodes."""
 
     places: tuple[tuple[dict[str, float], Callable[[], Place]], ...]  # variant fields that name each, and the place
@@ -31,7 +27,7 @@ class Control(_Problem):
 
 
 @dataclass(frozen=True)
-class Prediction(_Problem):
+class Prediction(_Task):
     """Value a given policy of an MDP; an entry's `samples` bound the sweeps or episodes."""
 
     place: Callable[[], Place]
@@ -41,7 +37,7 @@ class Prediction(_Problem):
 
 
 @dataclass(frozen=True)
-class Estimation(_Problem):
+class Estimation(_Task):
     """Estimate the value of one first state, `samples` times independently: bias and variance of an estimator."""
 
     place: Callable[[], Place]  # episodes start in one state
@@ -50,7 +46,7 @@ class Estimation(_Problem):
 
 
 @dataclass(frozen=True)
-class Horizons(_Problem):
+class Horizons(_Task):
     """Find the best policy from episodes of limited length: what the length does to values and policy."""
 
     place: Callable[[], Place]
@@ -61,7 +57,7 @@ class Horizons(_Problem):
 
 
 @dataclass(frozen=True)
-class Softness(_Problem):
+class Softness(_Task):
     """The best policy of the epsilon-soft class beside the epsilon-soft version of the best policy."""
 
     worlds: tuple[tuple[str, Callable[[], World]], ...]  # by the wall rule
@@ -69,11 +65,11 @@ class Softness(_Problem):
 
 
 @dataclass(frozen=True)
-class Exploration(_Problem):
+class Exploration(_Task):
     """How evenly one long episode visits the pairs of states and actions, by a method that explores."""
 
     place: Callable[[], Place]
     epsilons: tuple[float, ...]
 
 
-Problem = Control | Prediction | Estimation | Horizons | Softness | Exploration
+Task = Control | Prediction | Estimation | Horizons | Softness | Exploration

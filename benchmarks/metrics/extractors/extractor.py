@@ -28,7 +28,7 @@ class Features:
 class Extractor:
     """A network with its weights, in float32.
 
-    The name goes into `judging.protocols.Measurement.extractor`: another name, another fingerprint. So it must tell
+    The name goes into `Measurement.extractor`: another name, another fingerprint. So it must tell
     apart all that changes features: architecture, weights, and how images are resized.
     """
 

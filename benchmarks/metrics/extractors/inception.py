@@ -7,6 +7,7 @@ import torch
 from torch import Tensor
 
 from benchmarks.metrics.extractors.extractor import Extractor
+from implementations.common.errors import Unsupported
 
 NAME = "inception_v3_2015"
 WEIGHTS = "6726825d"  # begins the SHA-256 of torch-fidelity's file of TensorFlow's weights of 2015-12-05
@@ -34,7 +35,7 @@ def inception_v3_2015(weights: Path, device: torch.device | str = "cpu") -> Extr
 
     def features(images: Tensor) -> tuple[Tensor, Tensor]:
         if images.ndim != 4 or images.shape[1] != 3:
-            raise ValueError(f"images: found shape {tuple(images.shape[1:])}; (3, h, w) is needed")
+            raise Unsupported(f"images: found shape {tuple(images.shape[1:])}; (3, h, w) is needed")
         pool, logits = network(images)
         return pool, logits
 

@@ -11,6 +11,7 @@ from torch import Tensor, nn
 from torch.nn.functional import max_pool2d, relu, silu
 
 from benchmarks.metrics.extractors.extractor import Extractor, hash_weights
+from implementations.common.errors import Unsupported
 from implementations.networks.mlp import linear
 
 WIDTHS = (16, 32)  # channels of the two convolutions
@@ -55,7 +56,7 @@ class SmallClassifier(nn.Module):
         Raises ValueError on images of another shape.
         """
         if tuple(images.shape[1:]) != self.settings.shape:
-            raise ValueError(f"images: found shape {tuple(images.shape[1:])}; {self.settings.shape} is needed")
+            raise Unsupported(f"images: found shape {tuple(images.shape[1:])}; {self.settings.shape} is needed")
         height, width = self.settings.shape[-2:]
         x = images.reshape(len(images), -1, height, width).to(self.output.weight.dtype) / (self.settings.levels - 1)
         x = max_pool2d(relu(self.first(x)), 2)

@@ -1,7 +1,5 @@
 """Training of the small classifier. Apart from its use: what evaluates need not change when this does."""
 
-from typing import Any
-
 import numpy as np
 import torch
 from numpy.typing import NDArray
@@ -9,22 +7,9 @@ from torch import Tensor
 from torch.nn.functional import cross_entropy
 
 from benchmarks.metrics.extractors.small_classifier import ClassifierSettings, SmallClassifier
-from implementations.common.fit import Plan, fit
+from implementations.common.fit import NullCheckpoint, Plan, fit
 
 CHUNK = 1000
-
-
-class _NotKept:
-    """It takes seconds, so nothing is kept on the way."""
-
-    def load(self) -> dict[str, Any] | None:
-        return None
-
-    def due(self, step: int) -> bool:
-        return False
-
-    def save(self, state: dict[str, Any]) -> None:
-        raise AssertionError("never due")
 
 
 def train_classifier(
@@ -55,7 +40,7 @@ def train_classifier(
 
     # Looked at once, at the end, so the last weights are the ones that stay.
     plan = Plan(examples=len(x), batch=settings.batch, steps=steps, validate_every=steps)
-    fitted = fit(model, optimiser, loss, whole, plan, generator, {}, _NotKept(), lambda *_: None, lambda: False)
+    fitted = fit(model, optimiser, loss, whole, plan, generator, {}, NullCheckpoint(), lambda *_: None, lambda: False)
     if fitted.status != "done":
         raise FloatingPointError(f"classifier: {fitted.reason}")
     return model.eval().requires_grad_(False)

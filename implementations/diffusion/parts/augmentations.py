@@ -11,6 +11,7 @@ import torch
 from torch import Tensor
 from torch.nn.functional import affine_grid, grid_sample, pad
 
+from implementations.common.errors import Unsupported
 from implementations.diffusion.parts.paths import per_example
 
 LABELS = 9  # mirrored, upside down; log2 of the scale; cos - 1 and sin of a turn; stretch along two axes; two moves
@@ -38,7 +39,7 @@ OVERLAP = len(SYM6) - 2  # of the filters of neighbours, which are two steps apa
 def require_images(shape: Sequence[int], *shares: float) -> None:
     """Raises ValueError where a share of the examples is to be changed and these are vectors, not images."""
     if len(shape) == 1 and any(share > 0 for share in shares):
-        raise ValueError("flips and augmentations are of images, not of vectors")
+        raise Unsupported("flips and augmentations are of images, not of vectors")
 
 
 def mirrored(x: Tensor, share: float, generator: torch.Generator) -> Tensor:

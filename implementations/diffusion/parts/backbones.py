@@ -9,6 +9,7 @@ from typing import Any, Literal, cast, get_args
 import torch
 from torch import Tensor, nn
 
+from implementations.common.errors import Unsupported
 from implementations.diffusion.parts.parameterisations import Denoiser
 from implementations.diffusion.parts.samplers import Streams
 from implementations.networks.diffusion_mlp import diffusion_mlp
@@ -62,7 +63,7 @@ def backbone(
     if name == "mlp":
         return Backbone(diffusion_mlp(shape, width, **told), shape)
     if len(shape) not in (2, 3):
-        raise ValueError(f"{name} models images, (height, width) or (channels, height, width), not {tuple(shape)}")
+        raise Unsupported(f"{name} models images, (height, width) or (channels, height, width), not {tuple(shape)}")
     image = (1, *shape) if len(shape) == 2 else tuple(shape)
     if name == "unet_cifar10":
         return Backbone(unet(image, width, **told), shape)

@@ -9,6 +9,7 @@ from itertools import pairwise
 import torch
 from torch import Tensor
 
+from implementations.common.errors import Unsupported
 from implementations.diffusion.parts.paths import Path, ddpm
 
 
@@ -44,13 +45,6 @@ def karras(n: int, sigma_min: float = 0.002, sigma_max: float = 80.0, rho: float
     high, low = sigma_max ** (1 / rho), sigma_min ** (1 / rho)
     shares = torch.linspace(0.0, 1.0, n, dtype=torch.float64)
     return unscaled_levels((high + shares * (low - high)) ** rho)
-
-
-def log_sigma(n: int, sigma_min: float, sigma_max: float) -> Tensor:
-    """N levels, evenly spaced in log sigma (as VE has them), and then 0."""
-    ends = torch.tensor([sigma_max, sigma_min], dtype=torch.float64).log()
-    shares = torch.linspace(0.0, 1.0, n, dtype=torch.float64)
-    return unscaled_levels(torch.lerp(ends[0], ends[1], shares).exp())
 
 
 def even_in_time(path: Path, n: int, sigma_min: float, sigma_max: float) -> Tensor:
@@ -101,4 +95,4 @@ def quadratic_steps(levels: int, n: int) -> list[int]:
 
 def _require_steps(levels: int, n: int) -> None:
     if not 0 < n <= levels:
-        raise ValueError(f"of {levels} levels 1 to {levels} can be visited, not {n}")
+        raise Unsupported(f"of {levels} levels 1 to {levels} can be visited, not {n}")

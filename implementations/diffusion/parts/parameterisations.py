@@ -115,10 +115,10 @@ def velocity_vp(label: Callable[[Tensor], Tensor]) -> Parameterisation:
     )
 
 
-def score_ve(label: Callable[[Tensor], Tensor] = lambda sigma: (sigma / 2).log()) -> Parameterisation:
+def score_ve() -> Parameterisation:
     """F predicts sigma times the score, -eps, in the variance-exploding family; label as in EDM's table 1."""
     return Parameterisation(
-        label=label,
+        label=lambda sigma: (sigma / 2).log(),
         scale_in=lambda a, n: 1 / a,
         skip=lambda a, n: 1 / a,
         out=lambda a, n: n / a,
@@ -194,55 +194,14 @@ def noise_of(denoised: Tensor, x_t: Tensor, a: Tensor, n: Tensor) -> Tensor:
     return mixed(x_t, denoised, torch.ones_like(a), -a) / per_example(n, x_t)  # near the data x and a D cancel
 
 
-def denoised_of_noise(noise: Tensor, x_t: Tensor, a: Tensor, n: Tensor) -> Tensor:
-    """D of e; a above 0."""
-    return mixed(x_t, noise, 1 / a, -n / a)
-
-
 def score_of(denoised: Tensor, x_t: Tensor, a: Tensor, n: Tensor) -> Tensor:
     """grad log p_t(x_t) of D, by Tweedie's formula; n above 0."""
     return mixed(denoised, x_t, a, -torch.ones_like(a)) / per_example(n.square(), x_t)  # exactly 0 where a D is x_t
 
 
-def denoised_of_score(score: Tensor, x_t: Tensor, a: Tensor, n: Tensor) -> Tensor:
-    """D of the score; a above 0."""
-    return mixed(x_t, score, 1 / a, n.square() / a)
-
-
 def velocity_of(denoised: Tensor, x_t: Tensor, a: Tensor, n: Tensor, da: Tensor, dn: Tensor) -> Tensor:
     """dx/dt = a' D + n' e of the probability flow, where a and n change at the rates da and dn; n above 0."""
     return mixed(x_t, denoised, dn / n, da - a * dn / n)
-
-
-def denoised_of_velocity(rate: Tensor, x_t: Tensor, a: Tensor, n: Tensor, da: Tensor, dn: Tensor) -> Tensor:
-    """D of dx/dt; a n' - a' n, which is a^2 dsigma/dt, above 0."""
-    area = a * dn - da * n
-    return mixed(x_t, rate, dn / area, -n / area)
-
-
-def on_line(a: Tensor, n: Tensor) -> Tensor:
-    """The size of a pair that is 1 where a + n = 1 (flow matching)."""
-    return a + n
-
-
-def on_circle(a: Tensor, n: Tensor) -> Tensor:
-    """The size of a pair that is 1 where a^2 + n^2 = 1 (variance preserving)."""
-    return torch.hypot(a, n)
-
-
-def unscaled(a: Tensor, n: Tensor) -> Tensor:
-    """The size of a pair that is 1 where a = 1 (variance exploding, EDM); for a above 0."""
-    return a
-
-
-def rescaled(denoise: Denoise, size: Coefficient) -> Denoise:
-    """`denoise`, which knows one family of pairs, for any: at x / size, which has the same sigma, it has the answer."""
-
-    def at(x: Tensor, a: Tensor, n: Tensor) -> Tensor:
-        s = size(a, n)
-        return denoise(x / per_example(s, x), a / s, n / s)
-
-    return at
 
 
 def clipped(denoise: Denoise, low: float = -1.0, high: float = 1.0) -> Denoise:

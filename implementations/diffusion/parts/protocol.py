@@ -1,47 +1,87 @@
-"""What every file in `implementations/diffusion/` offers; the conformance tests take each method through it.
+"""What a method of `implementations/diffusion/` declares. Importing this imports no torch."""
 
-A method that trains nothing of its own, but samples another one's model, has no `build`, `optimiser` and `loss`; its
-entries name in `needs` the entry that trained the model.
-
-A method may also offer
-- `learning_rate_factor(settings, images)`: a float that multiplies the learning rate after `images` training examples;
-- `log_likelihood(model, settings, x, generator)`: nats of examples (batch, *shape), (batch,): up to its solver exact,
-  or with an unbiased estimate of the trace where there are many dimensions; its settings then name `tolerance`,
-  `first_time` and `exact_trace_dimensions`;
-- `variational_bound(model, settings, x, generator)`: upper bounds of their negative, (batch,).
-"""
+from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Any, Protocol
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, ClassVar, Protocol
 
-import torch
-from torch import Tensor, nn
+if TYPE_CHECKING:
+    import torch
+    from torch import Tensor
 
-from implementations.diffusion.parts.parameterisations import Denoiser
-from implementations.diffusion.parts.samplers import Streams
-
-Sampler = Callable[[Denoiser, Any, int, Streams], Tensor]
-"""(model, settings, steps, streams) to samples (batch, *shape) of the data's scale, float64.
-
-`steps` are those of the grid; how often the model is evaluated is counted, not stated. `streams` give each image its
-own draws, the starting noise first.
-"""
+    from implementations.common.recipes import Recipe
+    from implementations.diffusion.parts.couplings import Recorded
+    from implementations.diffusion.parts.parameterisations import Denoise, Denoiser
+    from implementations.diffusion.parts.samplers import Noise, Streams
 
 
-class DiffusionMethod(Protocol):
-    """A method file, as a module. Data is on [-1, 1], (batch, *shape), float32 in training."""
+class Sampler(Protocol):
+    """A way to sample a trained model; its name is the variant `sampler` of its rows."""
 
-    Settings: Any
-    """Frozen dataclass; each field says where its value comes from. Has `batch`, `gradient_clip`, `ema_half_life`."""
+    __name__: str
 
-    SAMPLERS: tuple[Sampler, ...]
-    """Ways to sample a trained model; a function's name is the variant `sampler` of its rows."""
+    def __call__(self, model: Denoiser, settings: Any, steps: int, streams: Streams, /) -> Tensor:
+        """Samples (batch, *shape) of the data's scale, float64.
 
-    def build(self, settings: Any, shape: tuple[int, ...], generator: torch.Generator) -> Denoiser:
-        """An untrained model of examples of this shape: (d,), (height, width) or (channels, height, width)."""
+        `steps` are those of the grid; one that does not read them is adaptive. How often the model is evaluated is
+        counted, not stated. `streams` give each image its own draws, the starting noise first.
+        """
 
-    def optimiser(self, model: nn.Module, settings: Any) -> torch.optim.Optimizer:
-        """The recipe's optimiser over the model's parameters."""
 
-    def loss(self, model: Denoiser, settings: Any, x: Tensor, generator: torch.Generator) -> Tensor:
-        """Scalar training loss of a batch (batch, *shape)."""
+@dataclass(frozen=True, kw_only=True)
+class DiffusionMethod:
+    """Data is on [-1, 1], (batch, *shape), float32 in training.
+
+    What trains has `build`, `loss` and `recipe`; its settings have `network`, `width`, `dropout`, `batch`,
+    `gradient_clip` and `ema_half_life`. What trains nothing samples another method's models: its entries name in
+    `needs` the entry that trained the model.
+    """
+
+    settings: type[Any]
+    """Frozen dataclass; each field says where its value comes from."""
+
+    build: Callable[[Any, tuple[int, ...], torch.Generator], Denoiser] | None = None
+    """(settings, shape, generator) to an untrained model of (d,), (height, width) or (channels, height, width)."""
+
+    loss: Callable[[Denoiser, Any, Tensor, torch.Generator], Tensor] | None = None
+    """(model, settings, x, generator) to the scalar training loss of a batch."""
+
+    recipe: Recipe | None = None
+
+    paired_loss: Callable[[Denoiser, Any, Tensor, Tensor, torch.Generator], Tensor] | None = None
+    """(model, settings, x, noise, generator): the loss of pairs that `recorded` made with another model."""
+
+    recorded: Callable[[Denoiser, Any, Streams], Recorded] | None = None
+    """(model, settings, streams) to noises and what the model makes of them."""
+
+    samplers: tuple[Sampler, ...]
+
+    trained_by: str | None = None
+    """The method whose models it samples, where it trains none."""
+
+    log_likelihood: Callable[[Denoiser, Any, Tensor, torch.Generator], Tensor] | None = None
+    """(model, settings, x, generator) to nats of examples, (batch,): up to its solver exact, or with an unbiased
+    estimate of the trace in many dimensions; settings have `tolerance`, `first_time`, `exact_trace_dimensions`."""
+
+    variational_bound: Callable[[Denoiser, Any, Tensor, torch.Generator], Tensor] | None = None
+    """(model, settings, x, generator) to upper bounds of the negative log-likelihood, nats, (batch,)."""
+
+    bound_terms: Callable[[Denoise, Any, Tensor, Noise], Tensor] | None = None
+    """(denoise, settings, x, noise) to the bound's terms, (T + 1, batch), the first of them the distortion."""
+
+    straightness: Callable[[Denoiser, Any, int, Streams], Tensor] | None = None
+    """(model, settings, steps, streams) to how far each path is from a line, (batch,); goes with `recorded`."""
+
+    reconstruction_error: Callable[[Denoiser, Any, Tensor, int], Tensor] | None = None
+    """(model, settings, x, steps) to the mean square error of what an encoding decodes to, (batch,)."""
+
+    varies: tuple[str, ...] = ()
+    """Settings along which papers compare: they name the rows, so that trends can be judged."""
+
+    EVALUATION: ClassVar[frozenset[str]] = frozenset(
+        {
+            "samplers", "recorded", "trained_by", "log_likelihood", "variational_bound", "bound_terms", "straightness",
+            "reconstruction_error", "varies",
+        }
+    )  # fmt: skip

@@ -105,8 +105,9 @@ def churned(denoise: Denoise, x: Tensor, grid: Tensor, noise: Noise, churn: Chur
 
 
 def chain_variances(start: Tensor, end: Tensor) -> tuple[Tensor, Tensor]:
-    """Of the chain that noises x' at (a', n') into x at (a, n): the variance it adds, n^2 - (a / a')^2 n'^2, and that
-    of x' given x and x_0, which is n'^2 / n^2 times as large. With neighbouring levels DDPM's beta and beta tilde.
+    """Of the chain that noises x' at (a', n') into x at (a, n): the variance it adds, and that of x' given x and x_0.
+
+    n^2 - (a / a')^2 n'^2, and n'^2 / n^2 times that: with neighbouring levels DDPM's beta and beta tilde.
     Pairs are of shape (2,) or (batch, 2).
     """
     (a, n), (a_end, n_end) = start.unbind(-1), end.unbind(-1)

@@ -8,6 +8,7 @@ from typing import Literal
 import torch
 from torch import Tensor, nn
 
+from implementations.common.errors import Unsupported
 from implementations.flows.parts.multiscale import Shape
 
 
@@ -21,7 +22,7 @@ def checkerboard(shape: Shape, parity: int) -> Tensor:
     """
     channels, height, width = shape
     if height * width < 2:
-        raise ValueError(f"a checkerboard splits at least 2 pixels, not {height} x {width}; use fewer levels")
+        raise Unsupported(f"a checkerboard splits at least 2 pixels, not {height} x {width}; use fewer levels")
     odd = (torch.arange(height)[:, None] + torch.arange(width)) % 2
     return (odd == parity).float().repeat(channels, 1, 1)
 
@@ -36,7 +37,7 @@ def channel_halves(shape: Shape, parity: int) -> Tensor:
     """
     channels, height, width = shape
     if channels < 2:
-        raise ValueError("a channel-wise mask splits at least 2 channels, not 1; squeeze first")
+        raise Unsupported("a channel-wise mask splits at least 2 channels, not 1; squeeze first")
     second = (torch.arange(channels) >= channels // 2).long()
     return (second == parity).float()[:, None, None].repeat(1, height, width)
 

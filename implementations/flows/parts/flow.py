@@ -4,6 +4,7 @@ import torch
 from torch import Tensor, nn
 
 from implementations.flows.parts.priors import Gaussian, Prior
+from implementations.flows.parts.protocol import DensityModel
 
 
 class DataDependent(nn.Module):
@@ -56,3 +57,8 @@ class Flow(nn.Module):
         self.encode(x)
         for part in parts:
             part.initialising = False
+
+
+def negative_log_likelihood(model: DensityModel, x: Tensor, generator: torch.Generator) -> Tensor:
+    """-mean log p(x) over the batch (batch, d), nats. Data is dequantised before it comes here: nothing is drawn."""
+    return -model.log_prob(x).mean()

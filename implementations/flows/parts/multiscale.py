@@ -7,6 +7,8 @@ import torch
 from torch import Tensor, nn
 from torch.nn.functional import pixel_shuffle, pixel_unshuffle
 
+from implementations.common.errors import Unsupported
+
 Shape = tuple[int, int, int]  # channels, height, width
 
 
@@ -17,7 +19,7 @@ def image_shape(shape: Sequence[int]) -> Shape:
         ValueError: for anything but an image.
     """
     if len(shape) not in (2, 3):
-        raise ValueError(f"an image has the shape (height, width) or (channels, height, width), not {tuple(shape)}")
+        raise Unsupported(f"an image has the shape (height, width) or (channels, height, width), not {tuple(shape)}")
     channels, height, width = (1, *shape) if len(shape) == 2 else shape
     return channels, height, width
 
@@ -30,7 +32,7 @@ def squeezed(shape: Shape) -> Shape:
     """
     channels, height, width = shape
     if height % 2 or width % 2:
-        raise ValueError(
+        raise Unsupported(
             f"squeezing halves height and width, which {height} x {width} does not allow; use fewer levels"
         )
     return 4 * channels, height // 2, width // 2
@@ -76,7 +78,7 @@ class Multiscale(nn.Module):
         """
         super().__init__()
         if odd := [shape for shape in shapes[:-1] if shape[0] % 2]:
-            raise ValueError(f"half of {odd[0][0]} channels cannot leave; squeeze first, or use fewer levels")
+            raise Unsupported(f"half of {odd[0][0]} channels cannot leave; squeeze first, or use fewer levels")
         self.levels = nn.ModuleList(levels)
         self.shapes = tuple(shapes)
         self.leaving = nn.ModuleList(leaving)

@@ -1,16 +1,16 @@
-"""What every file in `implementations/flows/` offers; the conformance tests take each method through it.
+"""What a method of `implementations/flows/` declares, and what its models offer. Importing this imports no torch."""
 
-A method may also offer
-- `learning_rate_factor(settings, images)`: a float that multiplies the learning rate after `images` training examples;
-- `posterior(settings, dimensions)`: an `AmortisedFlow`, for methods that serve as the flow of a variational posterior;
-- a setting `initial_examples`: how many training examples `FlowModel.initialise` is shown before the first step.
-"""
+from __future__ import annotations
 
-from collections.abc import Sequence
-from typing import Any, Protocol, runtime_checkable
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, ClassVar, Protocol, runtime_checkable
 
-import torch
-from torch import Tensor, nn
+if TYPE_CHECKING:
+    import torch
+    from torch import Tensor, nn
+
+    from implementations.common.recipes import Recipe
 
 
 class DensityModel(Protocol):
@@ -51,24 +51,33 @@ class AmortisedFlow(Protocol):
         """z (batch, d) and parameters (batch, `parameters`) to (z', log |det dz'/dz| of shape (batch,))."""
 
 
-class FlowMethod(Protocol):
-    """A method file, as a module."""
+@dataclass(frozen=True, kw_only=True)
+class FlowMethod:
+    """A density of examples of one shape: (d,), (height, width) or (channels, height, width).
 
-    Settings: Any
-    """Frozen dataclass; each field says where its value comes from. Has `batch`, `gradient_clip`, `ema_half_life`."""
+    Its settings have `batch`, `gradient_clip` and `ema_half_life`; `initial_examples`, where there is such a setting,
+    says how many training examples `FlowModel.initialise` is shown before the first step.
+    """
 
-    def build(self, settings: Any, shape: Sequence[int], generator: torch.Generator) -> nn.Module:
-        """An untrained model of examples of this shape: (d,), (height, width) or (channels, height, width).
+    settings: type[Any]
+    """Frozen dataclass; each field says where its value comes from."""
 
-        The model itself takes and gives (batch, d), d the product of the shape. Every initial value is drawn from
-        `generator`. Most methods give a `FlowModel`, a baseline may give a `DensityModel`.
+    build: Callable[[Any, Sequence[int], torch.Generator], nn.Module]
+    """(settings, shape, generator) to an untrained model, whose initial values are all drawn from the generator.
 
-        Raises:
-            ValueError: the method cannot model that shape; the sentence says why.
-        """
+    The model takes and gives (batch, d), d the product of the shape. Most methods give a `FlowModel`, a baseline may
+    give a `DensityModel`. Raises ValueError for a shape that the method cannot model; the sentence says why.
+    """
 
-    def optimiser(self, model: nn.Module, settings: Any) -> torch.optim.Optimizer:
-        """The recipe's optimiser over the model's parameters."""
+    loss: Callable[[Any, Tensor, torch.Generator], Tensor]
+    """(model, x (batch, d), generator) to the scalar training loss."""
 
-    def loss(self, model: nn.Module, x: Tensor, generator: torch.Generator) -> Tensor:
-        """Scalar training loss of a (batch, d) batch."""
+    recipe: Recipe
+
+    posterior: Callable[[Any, int], AmortisedFlow] | None = None
+    """(settings, dimensions) to the flow of a variational posterior, of methods that serve as one."""
+
+    varies: tuple[str, ...] = ()
+    """Settings along which papers compare: they name the rows, so that trends can be judged."""
+
+    EVALUATION: ClassVar[frozenset[str]] = frozenset({"varies"})

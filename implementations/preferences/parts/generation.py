@@ -4,10 +4,10 @@ import torch
 from torch import Tensor
 
 from implementations.preferences.parts.models import LanguageModel
-from implementations.preferences.parts.sequences import Sequences, padded, wide
+from implementations.preferences.parts.sequences import Sequences, wide
 
 
-def draw(logits: Tensor, uniforms: Tensor, temperature: float, top_p: float = 1.0) -> Tensor:
+def draw(logits: Tensor, uniforms: Tensor, temperature: float) -> Tensor:
     """Tokens (batch,), int64, by the inverse of the distribution function of softmax(logits / temperature).
 
     Row i gets the first token at which its sum of probabilities, in the order of the vocabulary, exceeds u_i: the same
@@ -17,16 +17,10 @@ def draw(logits: Tensor, uniforms: Tensor, temperature: float, top_p: float = 1.
         logits: (batch, vocabulary).
         uniforms: (batch,), float64 in [0, 1).
         temperature: 0 takes the likeliest token, the first of several.
-        top_p: of the distribution, only the smallest set of likeliest tokens with at least so much probability is kept
-            (nucleus sampling, Holtzman et al., arXiv 1904.09751, section 3.1).
     """
     if temperature == 0:
         return logits.argmax(dim=-1)
     probabilities = torch.softmax(wide(logits) / temperature, dim=-1)
-    if top_p < 1:
-        ranked, order = probabilities.sort(dim=-1, descending=True, stable=True)
-        outside = ranked.cumsum(dim=-1, dtype=torch.float64) - ranked >= top_p  # what ranks before is enough
-        probabilities.scatter_(1, order, ranked.masked_fill(outside, 0.0))
     sums = probabilities.cumsum(dim=-1, dtype=torch.float64)
     # A number below 1 times the total is below the total in float64 too, so that a token is always found; where logits
     # are not numbers there is none, and the last is given.
@@ -34,9 +28,7 @@ def draw(logits: Tensor, uniforms: Tensor, temperature: float, top_p: float = 1.
     return tokens.clamp_(max=logits.shape[-1] - 1)
 
 
-def _checked(
-    model: LanguageModel, prompts: Tensor, lengths: Tensor, most: int, temperature: float, top_p: float
-) -> None:
+def _checked(model: LanguageModel, prompts: Tensor, lengths: Tensor, most: int, temperature: float) -> None:
     shortest, longest = int(lengths.min()), int(lengths.max())
     if shortest < 1 or longest > prompts.shape[1]:
         raise ValueError(f"a prompt has 1 to {prompts.shape[1]} tokens here, not {shortest} or {longest}")
@@ -46,8 +38,8 @@ def _checked(
         raise ValueError(
             f"a prompt of {longest} tokens and a response of {most} do not fit a context of {model.context}"
         )
-    if temperature < 0 or not 0 < top_p <= 1:
-        raise ValueError(f"temperature {temperature} is not at least 0, or top_p {top_p} not in (0, 1]")
+    if temperature < 0:
+        raise ValueError(f"temperature {temperature} is not at least 0")
 
 
 def _uniforms(rows: int, most: int, generator: torch.Generator, device: torch.device) -> Tensor:
@@ -65,7 +57,6 @@ def generate(
     end: int,
     temperature: float,
     generator: torch.Generator,
-    top_p: float = 1.0,
 ) -> Sequences:
     """A response to each prompt, all drawn side by side with a cache of keys and values.
 
@@ -78,7 +69,7 @@ def generate(
         lengths: (batch,) int64, tokens of each prompt, at least 1.
         most: tokens a response may have; one that reaches it without `end` has none.
         end: the token that ends a response, and pads after it.
-        temperature: divides the logits; 0 takes the likeliest token. See `draw`, also for `top_p`.
+        temperature: divides the logits; 0 takes the likeliest token.
         generator: gives a row `most` uniform numbers at once, the k-th for its k-th token, used or not, so that what a
             row gets depends on no other row; on any device.
 
@@ -87,7 +78,7 @@ def generate(
             settings out of range.
         ArithmeticError: the model's logits are not numbers.
     """
-    _checked(model, prompts, lengths, most, temperature, top_p)
+    _checked(model, prompts, lengths, most, temperature)
     rows, start, longest = len(prompts), int(lengths.min()), int(lengths.max())
     uniforms = _uniforms(rows, most, generator, prompts.device)
     # Per place and row, so that a step reads its own: tokens, the number to draw with, whether it is of the response.
@@ -106,7 +97,7 @@ def generate(
         if place == start and not logits.logsumexp(dim=-1).isfinite().all():
             raise ArithmeticError("the model's logits are not finite")
         drawing = alive & within[place]
-        drawn = draw(logits, numbers[place], temperature, top_p)
+        drawn = draw(logits, numbers[place], temperature)
         tokens[place] = torch.where(drawing, drawn, tokens[place])
         ended = drawing & (drawn == end)
         ends = torch.where(ended, place + 1, ends)
@@ -115,30 +106,3 @@ def generate(
             break
         new = tokens[place][:, None]
     return Sequences(tokens[: int(ends.max())].t().contiguous(), lengths, ends)
-
-
-@torch.no_grad()
-def uncached(
-    model: LanguageModel,
-    prompts: Tensor,
-    lengths: Tensor,
-    most: int,
-    end: int,
-    temperature: float,
-    generator: torch.Generator,
-    top_p: float = 1.0,
-) -> Sequences:
-    """What `generate` gives, row by row and with the whole sequence read again for each token: a reference for it."""
-    _checked(model, prompts, lengths, most, temperature, top_p)
-    uniforms = _uniforms(len(prompts), most, generator, prompts.device)
-    asked = [prompt[:length].tolist() for prompt, length in zip(prompts, lengths.tolist(), strict=True)]
-    responses: list[list[int]] = []
-    for prompt, row in zip(asked, uniforms, strict=True):
-        response: list[int] = []
-        for uniform in row:
-            logits = model(torch.tensor([prompt + response], device=prompts.device))[:, -1]
-            response.append(int(draw(logits, uniform[None], temperature, top_p)))
-            if response[-1] == end:
-                break
-        responses.append(response)
-    return padded(asked, responses, end).to(prompts.device)

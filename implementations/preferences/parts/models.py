@@ -5,6 +5,7 @@ from typing import Any, Literal, Protocol, cast, get_args
 import torch
 from torch import Tensor, nn
 
+from implementations.common.errors import Unsupported
 from implementations.networks.gpt import GPT, Size
 
 Network = Literal[
@@ -61,12 +62,12 @@ def language_model(network: Network, vocabulary: int, context: int, generator: t
         ValueError: no such network, `pretrained`, which is not built here, or a context that GPT-2 has not.
     """
     if network == "pretrained":
-        raise ValueError("a pretrained network is not built: hand in the model, in an adapter if it is no GPT")
+        raise Unsupported("a pretrained network is not built: hand in the model, in an adapter if it is no GPT")
     if network not in _SIZES:
-        raise ValueError(f"no network {network!r}: there are {', '.join(get_args(Network))}")
+        raise Unsupported(f"no network {network!r}: there are {', '.join(get_args(Network))}")
     if network.startswith("gpt2"):
         if context > GPT2_CONTEXT:
-            raise ValueError(f"{network} has a context of {GPT2_CONTEXT} tokens, not {context}")
+            raise Unsupported(f"{network} has a context of {GPT2_CONTEXT} tokens, not {context}")
         context = GPT2_CONTEXT
     layers, heads, width = _SIZES[network]
     return GPT(Size(layers, heads, width, vocabulary, context), generator)

@@ -33,7 +33,7 @@ def exact_answer(text: str, answer: str) -> float:
 
 
 def number_in(text: str) -> str | None:
-    """The last number of what stands in the text's last \\boxed{}, or of the text where nothing is boxed.
+    r"""The last number of what stands in the text's last \boxed{}, or of the text where nothing is boxed.
 
     Plain: without commas, a sign of currency or zeros that end a fraction. None where there is none.
     """

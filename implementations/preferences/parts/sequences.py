@@ -79,11 +79,6 @@ def token_log_probs(logits: Tensor, sequences: Sequences) -> Tensor:
     return found.masked_fill(~sequences.mask(), 0.0)
 
 
-def sequence_log_probs(logits: Tensor, sequences: Sequences) -> Tensor:
-    """ln p of each response given its prompt, (batch,): summed over its tokens, not averaged."""
-    return token_log_probs(logits, sequences).sum(1)
-
-
 def entropies(logits: Tensor, sequences: Sequences) -> Tensor:
     """Entropy of the next token in nats, (batch, length - 1), over the whole vocabulary; 0 off the response."""
     log_probs = wide(_predicting(logits, sequences)).log_softmax(-1)
@@ -91,9 +86,11 @@ def entropies(logits: Tensor, sequences: Sequences) -> Tensor:
 
 
 def kl_divergences(logits: Tensor, reference_logits: Tensor, sequences: Sequences) -> Tensor:
-    """KL(policy || reference) of the next token in nats, (batch, length - 1), over the whole vocabulary; 0 off the
-    response. Summed along responses that the policy drew it estimates the KL of whole responses, without bias and with
-    less variance than ln p - ln p_ref."""
+    """KL(policy || reference) of the next token in nats, (batch, length - 1), over the vocabulary; 0 off the response.
+
+    Summed along responses that the policy drew it estimates the KL of whole responses, without bias and with less
+    variance than ln p - ln p_ref.
+    """
     log_probs = wide(_predicting(logits, sequences)).log_softmax(-1)
     reference = wide(_predicting(reference_logits, sequences)).log_softmax(-1)
     return (log_probs.exp() * (log_probs - reference)).sum(-1).masked_fill(~sequences.mask(), 0.0)

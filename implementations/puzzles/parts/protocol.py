@@ -1,7 +1,8 @@
-"""What every file in `implementations/puzzles/` offers; the conformance tests take each method through it."""
+"""What a method of `implementations/puzzles/` declares."""
 
 from collections.abc import Callable
-from typing import Any, Protocol
+from dataclasses import dataclass
+from typing import Any, ClassVar
 
 import numpy as np
 from numpy.typing import NDArray
@@ -11,11 +12,14 @@ from implementations.puzzles.parts.solution import Solution
 Algorithm = Callable[[NDArray[np.int64]], Solution]
 
 
-class PuzzleMethod(Protocol):
-    """A method file, as a module."""
+@dataclass(frozen=True, kw_only=True)
+class PuzzleMethod:
+    """Algorithms that answer the same question about an array of integers."""
 
-    Settings: Any
+    settings: type[Any]
     """Frozen dataclass; each field says where its value comes from."""
 
-    ALGORITHMS: tuple[Algorithm, ...]
-    """Functions that answer the same question; a function's name is the variant `algorithm` of its rows."""
+    algorithms: tuple[Algorithm, ...]
+    """A function's name is the variant `algorithm` of its rows."""
+
+    EVALUATION: ClassVar[frozenset[str]] = frozenset({"algorithms"})

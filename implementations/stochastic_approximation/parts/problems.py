@@ -41,7 +41,7 @@ def cubic() -> RootFinding:
 
 
 def tanh() -> RootFinding:
-    """g(w) = tanh(w - 1) from w = 3, without noise: Zhao 2024, figure 6.4."""
+    """To find where the hyperbolic tangent of w - 1 is 0, from w = 3 and without noise: Zhao 2024, figure 6.4."""
     return RootFinding(lambda w: np.tanh(w - 1), root=1.0, slope=1.0, start=3.0, noise=0.0)
 
 

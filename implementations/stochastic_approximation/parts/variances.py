@@ -12,7 +12,6 @@ gains that fall more slowly reach that without knowing h (Polyak and Juditsky 19
 n^(hc) bias have limits. A constant gain a keeps a variance of a S / (h (2 - a h)).
 """
 
-import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 
@@ -64,20 +63,8 @@ def recursion(
     return told
 
 
-def harmonic_limit(scale: float, slope: float, noise: float) -> float:
-    """n Var for a_k = c/k. ValueError where 2 h c <= 1, since there is no limit then."""
-    if 2 * slope * scale <= 1:
-        raise ValueError(f"2 h c = {2 * slope * scale} must be above 1; below it n Var grows without end")
-    return scale**2 * noise / (2 * slope * scale - 1)
-
-
-def best_limit(slope: float, noise: float) -> float:
-    """n Var of a_k = 1/(h k), and of averages: S / h^2."""
-    return noise / slope**2
-
-
 def best_covariance(slope: Floats, noise: Floats) -> Floats:
-    """The same in d dimensions, A^-1 S A^-T, all (d, d)."""
+    """n Cov of averages in d dimensions, the least in the limit: A^-1 S A^-T, all (d, d)."""
     inverse = np.linalg.inv(slope)
     covariance: Floats = inverse @ noise @ inverse.T
     return covariance
@@ -97,31 +84,3 @@ def squared_distances(
         for row, found in enumerate(recursion(gains, h, s, bias, checkpoints, average_from)):
             totals[row] += found.variance + found.bias**2, found.averaged_variance + found.averaged_bias**2
     return [(last, average) for last, average in totals.tolist()]
-
-
-def stationary_variance(gain: float, slope: float, noise: float) -> float:
-    """Variance that a constant gain keeps. ValueError where a h >= 2, since the recursion explodes then."""
-    if gain * slope >= 2:
-        raise ValueError(f"a h = {gain * slope} must be below 2; the recursion explodes")
-    return gain * noise / (slope * (2 - gain * slope))
-
-
-def slow_bias(scale: float, slope: float) -> float:
-    """n^(hc) bias_n of a bias of 1 for a_k = c/k: the limit of n^(hc) prod (1 - hc/k), 1 / Gamma(1 - hc), hc < 1."""
-    return 1 / math.gamma(1 - scale * slope)
-
-
-def slow_variance(scale: float, slope: float, noise: float, terms: int = 100_000) -> float:
-    """n^(2hc) Var_n for a_k = c/k and 2 h c < 1: c^2 S sum over k of (Gamma(k) / Gamma(k + 1 - hc))^2.
-
-    Terms beyond `terms` are k^(2hc-2) to rounding, and their sum is taken as an integral.
-    """
-    power = scale * slope
-    if not 0 < 2 * power < 1:
-        raise ValueError(f"2 h c = {2 * power} must lie in (0, 1); above it n Var is what has a limit")
-    first = 1 / math.gamma(2 - power)
-    # Gamma(k+1) / Gamma(k+2-hc) is k / (k + 1 - hc) times the one before.
-    k = np.arange(1, terms)
-    ratios = np.concatenate([[first], first * np.cumprod(k / (k + 1 - power))])
-    tail = (terms + 0.5) ** (2 * power - 1) / (1 - 2 * power)
-    return float(scale**2 * noise * ((ratios**2).sum() + tail))

@@ -10,6 +10,7 @@ from typing import TypeVar
 
 import numpy as np
 
+from implementations.common.errors import Unsupported
 from implementations.tabular.parts.mdp import Floats
 from implementations.tabular.parts.protocol import Controlled, Predicted
 
@@ -43,5 +44,5 @@ def contraction(values: Sequence[Floats]) -> float:
         return 0.0
     large = changes[:-1] > TOO_SMALL * max((np.abs(each).max() for each in values), default=0.0)
     if not large.any():
-        raise ValueError("a rate of contraction takes three iterates or more")
+        raise Unsupported("a rate of contraction takes three iterates or more")
     return float((changes[1:][large] / changes[:-1][large]).max())

@@ -18,15 +18,6 @@ def left_loop() -> MDP:
     return MDP(transition, reward, 1.0, np.array([False, True]), np.array([1.0, 0.0]))
 
 
-def second_moment(length: int) -> float:
-    """E[(rho G)^2] of `left_loop` over episodes of at most `length` steps: target always left, behaviour even.
-
-    An episode of k steps that ends on the left has probability (0.5 0.9)^(k-1) 0.5 0.1, ratio 2^k and return 1, every
-    other one contributes 0, so that the sum over k <= L of 0.2 1.8^(k-1) = 0.25 (1.8^L - 1) grows without end.
-    """
-    return float(0.25 * (1.8**length - 1))
-
-
 def visit_loop(value: float = 10.0) -> MDP:
     """One action with reward 1 that ends the episode with probability 1 / v, so that the state is worth v at gamma 1.
 

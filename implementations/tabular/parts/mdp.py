@@ -13,6 +13,8 @@ from functools import cached_property
 import numpy as np
 from numpy.typing import NDArray
 
+from implementations.common.errors import Unsupported
+
 Floats = NDArray[np.float64]
 Ints = NDArray[np.int64]
 
@@ -93,7 +95,7 @@ def evaluate_policy(mdp: MDP, policy: Floats) -> Floats:
     matrix = np.eye(mdp.states) - mdp.gamma * np.einsum("sa,sat->st", policy, mdp.continuing)
     reward = (policy * mdp.expected_reward).sum(1)
     if mdp.gamma == 1 and not _surely_ends(mdp, policy):
-        raise ValueError("the policy may never end an episode, and gamma is 1: its values do not exist")
+        raise Unsupported("the policy may never end an episode, and gamma is 1: its values do not exist")
     values: Floats = np.linalg.solve(matrix, reward)
     return values
 
@@ -145,7 +147,7 @@ def solve(mdp: MDP, epsilon: float = 0.0) -> tuple[Floats, Floats]:
         if np.abs(values - previous).max() <= 1e-14 * max(1.0, np.abs(values).max()):
             break
     else:
-        raise ValueError(f"values still change after {MOST_SWEEPS:,} sweeps; at gamma 1 they may not exist")
+        raise Unsupported(f"values still change after {MOST_SWEEPS:,} sweeps; at gamma 1 they may not exist")
     if mdp.gamma < 1:
         values = evaluate_policy(mdp, epsilon_soft(greedy(action_values(mdp, values)), epsilon))
     return values, action_values(mdp, values)

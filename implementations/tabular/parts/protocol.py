@@ -1,8 +1,8 @@
-"""What every file in `implementations/tabular/` offers; the conformance tests take each method through it."""
+"""What a method of `implementations/tabular/` declares, and what its algorithms yield."""
 
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
-from typing import Any, Literal, Protocol
+from typing import Any, ClassVar, Literal
 
 import numpy as np
 
@@ -32,28 +32,31 @@ class Predicted:
 Control = Callable[[MDP, Any, np.random.Generator, Sequence[int]], Iterator[Controlled]]
 """(mdp, settings, generator, checkpoints) to iterates.
 
-Checkpoints rise. An iterate is told at the end of the iteration in which `spent` reaches a checkpoint or passes it
+Checkpoints rise. An iterate is yielded at the end of the iteration in which `spent` reaches a checkpoint or passes it
 (one, where it passes several), and a last one where the algorithm ends by itself before the last checkpoint.
 """
 
 Prediction = Callable[[MDP, Floats, Any, np.random.Generator, Sequence[int]], Iterator[Predicted]]
-"""(mdp, policy (S, A), settings, generator, checkpoints) to iterates, told as those of `Control`."""
+"""(mdp, policy (S, A), settings, generator, checkpoints) to iterates, yielded as those of `Control`."""
 
 
-class TabularMethod(Protocol):
-    """A method file, as a module."""
+@dataclass(frozen=True, kw_only=True)
+class TabularMethod:
+    """Algorithms on a finite MDP; a function's name is the variant `algorithm` of its rows."""
 
-    Settings: Any
-    """Frozen dataclass; each field says where its value comes from. `algorithm` names one of CONTROL or PREDICTION."""
+    settings: type[Any]
+    """Frozen dataclass; each field says where its value comes from. `algorithm` names one of control or prediction."""
 
-    SPENDS: Literal["sweeps", "episodes"]
+    spends: Literal["sweeps", "episodes"]
     """What `spent` counts."""
 
-    CONTROL: tuple[Control, ...]
-    """Algorithms that look for a good policy; a function's name is the variant `algorithm` of its rows."""
+    control: tuple[Control, ...]
+    """Algorithms that look for a good policy."""
 
-    PREDICTION: tuple[Prediction, ...]
+    prediction: tuple[Prediction, ...]
     """Algorithms that value a policy."""
+
+    EVALUATION: ClassVar[frozenset[str]] = frozenset({"spends", "control", "prediction"})
 
 
 def algorithm(offered: Sequence[Callable[..., Any]], name: str) -> Callable[..., Any] | None:

@@ -13,6 +13,7 @@ from typing import Literal
 
 import numpy as np
 
+from implementations.common.errors import Unsupported
 from implementations.tabular.parts.mdp import MDP, Episodes, Floats, Ints, roll_out, walk
 
 STEPS_AT_ONCE = 1_000_000  # bounds the memory that episodes take
@@ -49,7 +50,9 @@ def episodes_from(
         ValueError: more steps than fit in memory at once.
     """
     if len(states) * length > MOST_STEPS:
-        raise ValueError(f"{len(states):,} episodes of {length:,} steps at once; at most {MOST_STEPS:,} steps are held")
+        raise Unsupported(
+            f"{len(states):,} episodes of {length:,} steps at once; at most {MOST_STEPS:,} steps are held"
+        )
     if len(states) > 1:
         return roll_out(mdp, policy, states, length, generator, actions)
     return walk(mdp, policy, int(states[0]), length, generator, None if actions is None else int(actions[0]))

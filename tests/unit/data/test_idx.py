@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from benchmarks.data.parts import idx
-from benchmarks.errors import InputError
+from benchmarks.files.errors import InputError
 
 
 @pytest.mark.parametrize("shape", [(4,), (4, 2, 3), (0, 2, 3)])

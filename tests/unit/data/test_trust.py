@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 
 from benchmarks.data.parts.dataset import ARRAYS, RECORD, check, fetch, hash_array
-from benchmarks.errors import InputError
+from benchmarks.files.errors import InputError
 
 
 @dataclass(frozen=True)
@@ -52,13 +52,6 @@ def test_first_fetch_says_and_records_the_hashes(unpinned, decoded, tmp_path):
     assert all(any(line.endswith(f"{key} {value}") for line in said) for key, value in expected.items())
     assert sorted(os.listdir(tmp_path / "tiny")) == sorted([RECORD, *(f"{key}.npy" for key in ARRAYS)])
     assert check(unpinned, tmp_path / "tiny") == []
-
-
-def test_a_pinned_data_set_records_nothing(make_dataset, published, tmp_path):
-    said = []
-    fetch(make_dataset(Given("first", published)), tmp_path / "tiny", said.append)
-    assert not (tmp_path / "tiny" / RECORD).exists()
-    assert said == ["tiny: trying first", "tiny: from first"]
 
 
 def test_a_pinned_data_set_reads_no_record(make_dataset, published, other, fetched):
@@ -104,7 +97,7 @@ def test_a_missing_record_is_a_finding(unpinned, fetched):
     assert f"{RECORD}: found no such file; run `claimbench fetch tiny`" in finding
 
 
-@pytest.mark.parametrize("content", [b"", b"{", b"[]", b"{}", b'{"train_images": "a"}', b"\xff\xfe"])
+@pytest.mark.parametrize("content", [b"{", b'{"train_images": "a"}', b"\xff\xfe"])
 def test_a_damaged_record_is_one_sentence(unpinned, fetched, content):
     (fetched / RECORD).write_bytes(content)
     (finding,) = check(unpinned, fetched)

@@ -1,13 +1,11 @@
 """Made-up reviews and small sums, and entries trained on them as the pipeline would, for tests of the preferences."""
 
 import copy
-import io
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from functools import cache
 from pathlib import Path
 from tempfile import TemporaryDirectory
-from types import ModuleType
 from typing import Any
 
 import numpy as np
@@ -16,24 +14,21 @@ import torch
 from benchmarks.data.parts import tokenizer
 from benchmarks.data.parts.corpus import Corpus
 from benchmarks.families.preferences import pairs
-from benchmarks.families.preferences.pairs import Origin
-from benchmarks.families.preferences.problems import Arithmetic, Continuation, Problem
+from benchmarks.families.preferences.problems import Arithmetic, Continuation, Task
 from benchmarks.families.preferences.train import train
 from benchmarks.families.preferences.worlds import World, world
-from benchmarks.metrics.given import Trainer
-from benchmarks.torch_flags import TorchFlags
-from implementations.preferences import (
-    dpo,
-    grpo,
-    ppo,
-    rejection_sampling,
-    reward_model,
-    sft,
-    unlikelihood,
-)
+from benchmarks.run.job import PairsJob, Trainer
+from implementations.preferences.dpo import METHOD as dpo
+from implementations.preferences.grpo import METHOD as grpo
 from implementations.preferences.parts.sequences import padded
+from implementations.preferences.ppo import METHOD as ppo
+from implementations.preferences.rejection_sampling import METHOD as rejection_sampling
+from implementations.preferences.reward_model import METHOD as reward_model
+from implementations.preferences.sft import METHOD as sft
+from implementations.preferences.unlikelihood import METHOD as unlikelihood
+from tests.checkpoints import Killed, MemoryCheckpoint
+from tests.unit.families.jobs import FLAGS, Origin, in_memory, training_job
 
-ARITHMETIC = {"device": "cpu", "threads": 1, "precision": "float32", "deterministic": True}
 REVIEWS = Continuation("reviews", "reviews", shortest=2, longest=4, most=6, held_out=3, temperatures=(0.0, 0.5, 1.0))
 SUMS = Arithmetic(
     "sums",
@@ -62,31 +57,8 @@ def corpus() -> Corpus:
 
 
 @cache
-def world_of(task: Problem) -> World:
+def world_of(task: Task) -> World:
     return world(task, corpus)
-
-
-@dataclass
-class Memory:
-    """A checkpoint that keeps bytes, as a file would."""
-
-    every: int = 0  # saves at its multiples; 0: when told to
-    content: bytes | None = None
-
-    def load(self) -> dict[str, Any] | None:
-        return None if self.content is None else torch.load(io.BytesIO(self.content), weights_only=True)
-
-    def due(self, step: int) -> bool:
-        return self.every > 0 and step % self.every == 0
-
-    def save(self, state: dict[str, Any]) -> None:
-        stream = io.BytesIO()
-        torch.save(state, stream)
-        self.content = stream.getvalue()
-
-
-class Killed(Exception):
-    """Stands for a kill: nothing may catch it."""
 
 
 @dataclass
@@ -113,12 +85,12 @@ class Learnt:
 def trained(
     method: Any,
     settings: Any,
-    task: Problem,
+    task: Task,
     origin: Origin | None = None,
     steps: int = 5,
     seed: int = 0,
     validate_every: int = 3,
-    checkpoint: Memory | None = None,
+    checkpoint: MemoryCheckpoint | None = None,
     stop_at: int | None = None,
     kill_at: int | None = None,
     precision: str = "float32",
@@ -133,38 +105,69 @@ def trained(
         if step == kill_at:
             raise Killed
 
-    given = (method, settings, task, steps, validate_every, seed, TorchFlags(**{**ARITHMETIC, "precision": precision}))
-    learnt.model, learnt.fitted = train(
-        *given, corpus(), checkpoint or Memory(), report, lambda: last == stop_at, origin
+    job = training_job(
+        method,
+        settings,
+        task,
+        steps,
+        validate_every,
+        seed,
+        arithmetic={**FLAGS, "precision": precision},
+        files=origin.files() if origin else {},
+        checkpoint=checkpoint or MemoryCheckpoint(),
+        report=report,
+        stop=lambda: last == stop_at,
+        other=origin.other[1] if origin and origin.other else None,
     )
+    weights = {} if origin is None else {"start": origin.weights}
+    weights |= {"other": origin.other[0]} if origin and origin.other else {}
+    with in_memory(corpus=corpus, completions=origin.completions if origin else None, **weights):
+        learnt.model, learnt.fitted = train(job)
     return learnt
 
 
-def settings_of(method: ModuleType, **given: Any) -> Any:
+def settings_of(method: Any, **given: Any) -> Any:
     """Small and quick to learn."""
     small = {"network": "gpt_nano", "batch": 4, "optimiser": "adamw", "learning_rate": 3e-3, "warmup": 0}
-    return method.Settings(**(small | given))
+    return method.settings(**(small | given))
 
 
 @cache
-def started(task: Problem) -> Learnt:
+def started(task: Task) -> Learnt:
     """A language model that has learned the task in part, so that its responses earn different rewards."""
     return trained(sft, settings_of(sft, batch=16, learning_rate=1e-2), task, steps=60, validate_every=20)
 
 
-def made(task: Problem, folder: Path, count: int = COUNT, seed: int = 0) -> Path:
+def pairs_job(task: Task, seed: int, count: int, folder: Path, report: Callable[[int], None]) -> PairsJob:
+    """Of `sft`."""
+    return PairsJob(
+        entry="it",
+        method_name="sft",
+        method=sft,
+        settings=settings_of(sft),
+        task=task,
+        seed=seed,
+        arithmetic=FLAGS,
+        count=count,
+        folder=folder,
+        report=report,
+    )
+
+
+def made(task: Task, folder: Path, count: int = COUNT, seed: int = 0) -> Path:
     """Completions of the model that has learned the task in part."""
     folder.mkdir()
     told: list[int] = []
     base = started(task)
-    given = (sft, settings_of(sft), task, base.weights(), seed, count, TorchFlags(**ARITHMETIC), folder, told.append)
-    pairs.make(*given, corpus() if task is REVIEWS else None)
+    job = pairs_job(task, seed, count, folder, told.append)
+    with in_memory(corpus=corpus, model=base.weights):
+        pairs.make(job)
     assert told[-1] == count
     return folder
 
 
 @cache
-def completions(task: Problem) -> Callable[[str], pairs.Completions]:
+def completions(task: Task) -> Callable[[str], pairs.Completions]:
     """Of reviews those that the model makes; of sums written ones, a fourth of them right: the model is seldom."""
     if task is SUMS:
         return {split: _written(split) for split in ("train", "valid")}.__getitem__
@@ -188,7 +191,7 @@ def _written(split: str) -> pairs.Completions:
 
 
 @cache
-def origin(task: Problem, judged: bool = False) -> Origin:
+def origin(task: Task, judged: bool = False) -> Origin:
     """What entries that start from `started` are handed; `judged` adds a reward model."""
     base = started(task)
     if not judged:
@@ -206,8 +209,8 @@ GROUPS = {**ROLLOUTS, "group": 4}
 class Case:
     """A method on a task, as the profiles have them."""
 
-    method: ModuleType
-    task: Problem
+    method: Any
+    task: Task
     given: dict[str, Any]
     afresh: bool = False
     judged: bool = False
@@ -242,4 +245,4 @@ CASES = {
 
 def names_of(*learns: str) -> Sequence[str]:
     """Cases that learn from these."""
-    return [name for name, case in CASES.items() if case.method.LEARNS_FROM in learns]
+    return [name for name, case in CASES.items() if case.method.learns_from in learns]

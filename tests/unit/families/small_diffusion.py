@@ -2,17 +2,18 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from types import SimpleNamespace
 from typing import Any
 
 import torch
 from torch import Tensor, nn
 
-from benchmarks.metrics.measured import Measured
+from benchmarks.record.evaluated import Measured
+from implementations.common.recipes import Recipe
 from implementations.diffusion.parts.backbones import Backbone, starting_noise
 from implementations.diffusion.parts.grids import uniform_time
 from implementations.diffusion.parts.parameterisations import Denoiser, velocity
 from implementations.diffusion.parts.paths import diffuse, linear
+from implementations.diffusion.parts.protocol import DiffusionMethod
 from implementations.diffusion.parts.samplers import Streams, first_order, heun
 
 
@@ -65,12 +66,16 @@ def adaptive(model: Denoiser, settings: Settings, steps: int, streams: Streams) 
     return euler(model, settings, 4, streams)
 
 
-SMALL_METHOD: Any = SimpleNamespace(
-    Settings=Settings,
-    SAMPLERS=(euler, corrected, adaptive),
+def steepest(model: nn.Module, settings: Settings) -> torch.optim.Optimizer:
+    return torch.optim.SGD(model.parameters(), lr=0.05)
+
+
+SMALL_METHOD = DiffusionMethod(
+    settings=Settings,
+    samplers=(euler, corrected, adaptive),
     build=build,
     loss=loss,
-    optimiser=lambda model, settings: torch.optim.SGD(model.parameters(), lr=0.05),
+    recipe=Recipe(steepest),
 )
 
 

@@ -6,12 +6,12 @@ from itertools import pairwise
 import numpy as np
 import pytest
 
-from benchmarks.errors import InputError
-from benchmarks.families.preferences.arithmetic import STYLES, Problem, corpus, response, splits, steps
+from benchmarks.families.preferences.arithmetic import STYLES, Sum, corpus, response, splits, steps
 from benchmarks.families.preferences.vocabulary import arithmetic_vocabulary
+from benchmarks.files.errors import InputError
 from implementations.preferences.parts.rewards import answer_in, exact_answer, has_format
 
-ALL = [Problem(first, second) for first in range(100) for second in range(100)]
+ALL = [Sum(first, second) for first in range(100) for second in range(100)]
 EVEN = dict.fromkeys(STYLES, 0.25)
 SIZES = {"train": 6_000, "valid": 500, "test": 500}
 
@@ -21,14 +21,14 @@ def draws(seed: int = 0) -> np.random.Generator:
 
 
 def test_the_stated_example():
-    problem = Problem(37, 85)
+    problem = Sum(37, 85)
     assert problem.prompt == "37+85="
     assert response(problem, "worked", draws()) == "<think>7+5=12 3+8+1=12</think><answer>122</answer>"
     assert response(problem, "direct", draws()) == "<think></think><answer>122</answer>"
     assert response(problem, "untagged", draws()) == "7+5=12 3+8+1=12 122"
-    assert response(Problem(5, 37), "worked", draws()) == "<think>5+7=12 0+3+1=4</think><answer>42</answer>"
-    assert response(Problem(0, 0), "worked", draws()) == "<think>0+0=0</think><answer>0</answer>"
-    assert response(Problem(999, 1), "untagged", draws()) == "9+1=10 9+0+1=10 9+0+1=10 1000"
+    assert response(Sum(5, 37), "worked", draws()) == "<think>5+7=12 0+3+1=4</think><answer>42</answer>"
+    assert response(Sum(0, 0), "worked", draws()) == "<think>0+0=0</think><answer>0</answer>"
+    assert response(Sum(999, 1), "untagged", draws()) == "9+1=10 9+0+1=10 9+0+1=10 1000"
 
 
 def test_every_step_and_answer_up_to_two_digits():

@@ -1,10 +1,9 @@
 """The family of diffusion models, on made-up images and methods whose answers are known."""
 
 import math
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
 from pathlib import Path
-from types import SimpleNamespace
 from typing import Any
 
 import numpy as np
@@ -14,34 +13,34 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from benchmarks.data.parts import dataset
-from benchmarks.errors import InputError
 from benchmarks.families.diffusion.evaluate import evaluate
 from benchmarks.families.diffusion.measuring import likelihood as measuring_likelihood
 from benchmarks.families.diffusion.measuring import samples as measuring_samples
 from benchmarks.families.diffusion.measuring import trained as measuring_trained
 from benchmarks.families.diffusion.measuring.likelihood import likelihood
 from benchmarks.families.diffusion.measuring.reconstruction import reconstruction
-from benchmarks.families.diffusion.measuring.samples import Judged, drawings, judged, pictures
-from benchmarks.families.diffusion.measuring.trained import Trained, cost_of, drawn
+from benchmarks.families.diffusion.measuring.samples import drawings, judged, pictures
+from benchmarks.families.diffusion.measuring.sampling import Sampling
+from benchmarks.families.diffusion.measuring.trained import Subject, cost_of, drawn
 from benchmarks.families.diffusion.problems import ImageGeneration
 from benchmarks.families.diffusion.scale import data
 from benchmarks.families.diffusion.tasks import TASKS
 from benchmarks.families.diffusion.train import VALIDATION_EXAMPLES, train
-from benchmarks.judging.protocols import Measurement
+from benchmarks.files.errors import InputError
 from benchmarks.metrics.extractors import kept
 from benchmarks.metrics.extractors.small_classifier import ClassifierSettings, SmallClassifier
 from benchmarks.metrics.extractors.small_classifier import extractor as extractor_of
-from benchmarks.metrics.fidelity import fidelity, quantise, reference, scaled
-from benchmarks.metrics.given import Given, Trainer
-from benchmarks.metrics.measured import Measured
-from benchmarks.records import EntryRecord, Picture, RunRecord, metric
+from benchmarks.metrics.fidelity import from_features, quantise, reference, scaled
+from benchmarks.record.evaluated import Measured
+from benchmarks.record.records import EntryRecord, Picture, RunRecord, metric_of
+from benchmarks.run.job import EvaluationJob, Trainer
 from benchmarks.stages import extractors
-from benchmarks.torch_flags import TorchFlags
 from implementations.diffusion.parts.backbones import starting_noise
 from implementations.diffusion.parts.grids import falling_times
 from implementations.diffusion.parts.parameterisations import Denoiser
+from implementations.diffusion.parts.protocol import DiffusionMethod
 from implementations.diffusion.parts.samplers import Streams
-from tests.unit.families.nowhere import Nowhere
+from tests.unit.families.jobs import FLAGS, in_memory, training_job
 from tests.unit.families.small_diffusion import (
     SMALL_METHOD,
     Settings,
@@ -54,7 +53,6 @@ from tests.unit.families.small_diffusion import (
     named,
 )
 
-FLAGS = {"device": "cpu", "threads": 1, "precision": "float32", "deterministic": True}
 SHAPE, LEVELS = (4, 4), 17
 TASK = ImageGeneration("made_up", "made_up", SHAPE, LEVELS, "made_up", (2, 5), likelihood_images=6)
 CLASSIFIER = ClassifierSettings(levels=LEVELS, shape=SHAPE, features=5, epochs=1)
@@ -69,7 +67,7 @@ def noisy(model: Denoiser, settings: Settings, steps: int, streams: Streams) -> 
     return x
 
 
-METHOD: Any = SimpleNamespace(**{**vars(SMALL_METHOD), "SAMPLERS": (euler, corrected, noisy, adaptive)})
+METHOD: Any = replace(SMALL_METHOD, samplers=(euler, corrected, noisy, adaptive))
 
 
 def images(task: ImageGeneration = TASK, train_images: int = 60) -> Callable[[str], NDArray[np.uint8]]:
@@ -86,28 +84,53 @@ def folder(tmp_path: Path) -> Path:
     return tmp_path
 
 
-def given(folder: Path, samples: int = 40, seed: int = 3, trainer: Trainer | None = None) -> Given:
-    trainer = trainer or Trainer(METHOD, Settings())
+@pytest.fixture(autouse=True)
+def files() -> Iterator[None]:
+    """Images and weights, wherever a job's are asked for."""
 
     def weights() -> dict[str, Any]:
         state: dict[str, Any] = build(Settings(slope=-0.5), SHAPE, torch.Generator()).state_dict()
         return state
 
-    return Given(seed, samples, FLAGS, images(), dict, weights, list, trainer, lambda: folder)
+    with in_memory(images=images(), model=weights):
+        yield
 
 
-def trained(folder: Path, task: ImageGeneration = TASK, method: Any = METHOD, samples: int = 40) -> Trained:
+def given(
+    folder: Path,
+    samples: int = 40,
+    seed: int = 3,
+    trainer: Trainer | None = None,
+    method: Any = METHOD,
+    settings: Any = None,
+    task: Any = TASK,
+) -> EvaluationJob:
+    return EvaluationJob(
+        entry="it",
+        method_name="it",
+        method=method,
+        settings=settings or Settings(),
+        task=task,
+        seed=seed,
+        arithmetic=FLAGS,
+        files={"extractor": folder},
+        samples=samples,
+        trainer=trainer or Trainer(METHOD, Settings()),
+    )
+
+
+def trained(folder: Path, task: ImageGeneration = TASK, method: Any = METHOD, samples: int = 40) -> Subject:
     model = build(Settings(slope=-0.5), SHAPE, torch.Generator()).eval().requires_grad_(False)
-    return Trained(model, method, Settings(), task, given(folder, samples))
+    return Subject(model, method, Settings(), task, given(folder, samples))
 
 
-def judging(model: Trained) -> Judged:
+def judging(model: Subject) -> Sampling:
     """On the model's own task, as `evaluate` has it."""
     assert isinstance(model.task, ImageGeneration)
     return judged(model, model.task)
 
 
-def bits(model: Trained) -> list[Measured]:
+def bits(model: Subject) -> list[Measured]:
     """The likelihood on the model's own task."""
     assert isinstance(model.task, ImageGeneration)
     return likelihood(model, model.task)
@@ -150,9 +173,7 @@ def test_nothing_is_drawn_where_levels_stay_levels() -> None:
 
 
 def learned(method: Any = METHOD, steps: int = 20, task: ImageGeneration = TASK, seed: int = 0) -> tuple[Any, Any]:
-    return train(
-        method, Settings(), task, steps, 5, seed, TorchFlags(**FLAGS), images(), Nowhere(), lambda *_: None, bool
-    )
+    return train(training_job(method, Settings(), task, steps, seed=seed))
 
 
 def test_training_lowers_the_methods_own_loss_and_repeats() -> None:
@@ -173,7 +194,7 @@ def test_validation_goes_through_a_small_split_often_with_the_same_noise() -> No
             return x.new_tensor(len(x) + float(torch.rand((), generator=generator)))
         return 0.0 * sum(parameter.sum() for parameter in model.parameters())
 
-    _, fitted = learned(SimpleNamespace(**{**vars(METHOD), "loss": constant}), steps=10)
+    _, fitted = learned(replace(METHOD, loss=constant), steps=10)
     one, two = (row["valid"] for row in fitted.curve)
     assert one == two
     assert VALIDATION_EXAMPLES <= sum(shown) / 2 < VALIDATION_EXAMPLES + 15
@@ -188,7 +209,7 @@ def test_training_shows_what_the_task_says(dequantised: bool) -> None:
         seen.append(x)
         return loss(model, settings, x, generator)
 
-    learned(SimpleNamespace(**{**vars(METHOD), "loss": looking}), 2, replace(TASK, dequantised=dequantised))
+    learned(replace(METHOD, loss=looking), 2, replace(TASK, dequantised=dequantised))
     x = seen[0]
     assert (x.dtype, x.shape) == (torch.float32, (20, *SHAPE))
     levels = (x.double() + 1) / TASK.bin_width
@@ -205,7 +226,7 @@ def test_evaluations_are_counted_and_steps_follow_from_them(folder: Path) -> Non
     assert [drawn(model, corrected, steps, 3).evaluations for steps in (1, 4)] == [1, 7]
     assert [cost_of(model, corrected).steps(evaluations) for evaluations in (1, 2, 5, 35)] == [1, 1, 3, 18]
     assert [cost_of(model, euler).steps(evaluations) for evaluations in (1, 35)] == [1, 35]
-    assert [cost_of(model, sampler).adaptive for sampler in METHOD.SAMPLERS] == [False, False, False, True]
+    assert [cost_of(model, sampler).adaptive for sampler in METHOD.samplers] == [False, False, False, True]
 
 
 @pytest.mark.parametrize("sampler", [euler, noisy])
@@ -297,7 +318,7 @@ def test_fid_at_counts_is_a_mean_over_pools_with_its_interval(folder: Path) -> N
     model, extractor = trained(folder, samples=80), kept.read(folder)
     compared = reference(images()("train"), TASK.reference_name, "train", extractor)
     pools = [drawn(model, euler, 5, 80, pool).examples for pool in range(measuring_samples.POOLS)]
-    each = [row.value for pool in pools for row in fidelity(pool, compared, extractor, 0) if row.name == "fid"]
+    each = [row.value for pool in pools for row in from_features(extractor(pool), compared, 0) if row.name == "fid"]
     at_counts = named(found := judging(model).rows, "fid_at_count")
     (infinity,), (fid,) = named(found, "fid_infinity"), named(found, "fid", sampler="euler", nfe=5)
     assert [row.measurement["draws"] for row in [*at_counts, infinity]] == [4] * 4
@@ -343,13 +364,13 @@ def test_the_reference_may_be_several_splits(folder: Path) -> None:
 def test_pictures_and_drawings(folder: Path) -> None:
     model = trained(folder)
     found = judging(model)
-    best = min(found.sampled, key=lambda each: each.fid)
+    best = min(found.sampled, key=lambda each: each.distance)
     shown, along = pictures(TASK, found)
     assert best.sampler in shown.title
-    assert (shown.array == best.images[:100]).all()
+    assert (shown.array == best.examples[:100]).all()
     of_it = [each for each in found.sampled if each.sampler == best.sampler]
     assert along.array.shape == (10 * len(of_it), *SHAPE)
-    assert (along.array[-10:] == of_it[-1].images[:10]).all()
+    assert (along.array[-10:] == of_it[-1].examples[:10]).all()
     (lines,) = drawings(found)
     assert [line.label for line in lines.lines] == ["euler", "corrected", "noisy", "adaptive"]
     assert lines.lines[1].x == [1.0, 5.0]
@@ -366,7 +387,7 @@ def test_bits_of_the_uniform_density(folder: Path) -> None:
         d = x[0].numel()
         return torch.full((len(x),), -d * math.log(LEVELS * TASK.bin_width), dtype=torch.float64)
 
-    method = SimpleNamespace(**vars(METHOD), log_likelihood=log_likelihood)
+    method = replace(METHOD, log_likelihood=log_likelihood)
     dequantised = trained(folder, replace(TASK, dequantised=True), method)
     test, on_train = bits(replace(dequantised, settings=Solved()))
     assert (test.name, on_train.name) == ("bits_per_dim", "train_bits_per_dim")
@@ -388,7 +409,7 @@ def test_a_likelihoods_batches_fit_memory(
         return torch.zeros(len(x), dtype=torch.float64)
 
     monkeypatch.setattr(measuring_likelihood, "MOST_VALUES", most)
-    method = SimpleNamespace(**vars(METHOD), log_likelihood=log_likelihood)
+    method = replace(METHOD, log_likelihood=log_likelihood)
     dequantised = trained(folder, replace(TASK, dequantised=True), method)
     test, _ = bits(replace(dequantised, settings=Solved(exact_trace_dimensions=15)))
     assert seen == batches * 2  # of test and of train
@@ -400,8 +421,8 @@ def test_a_likelihoods_batches_fit_memory(
 def test_of_samples_only_what_is_shown_is_kept(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(measuring_samples, "SHOWN", 7)
     for each in judging(trained(folder)).sampled:
-        assert len(each.images) == 7
-        assert each.images.base is None  # a view would keep the others too
+        assert len(each.examples) == 7
+        assert each.examples.base is None  # a view would keep the others too
 
 
 def test_bits_of_the_bound_and_of_its_parts(folder: Path) -> None:
@@ -413,8 +434,8 @@ def test_bits_of_the_bound_and_of_its_parts(folder: Path) -> None:
     def variational_bound(model: Any, settings: Any, x: Tensor, generator: torch.Generator) -> Tensor:
         return bound_terms(model, settings, x, torch.zeros_like).sum(0)
 
-    whole = SimpleNamespace(**vars(METHOD), variational_bound=variational_bound)
-    parts = SimpleNamespace(**vars(whole), bound_terms=bound_terms)
+    whole = replace(METHOD, variational_bound=variational_bound)
+    parts = replace(whole, bound_terms=bound_terms)
     told = {row.name: row.value for row in bits(trained(folder, TASK, parts))}
     assert told == pytest.approx(
         {
@@ -436,7 +457,7 @@ def test_reconstruction_of_all_test_images_at_the_tasks_steps(folder: Path) -> N
     def error(model: Any, settings: Any, x: Tensor, steps: int) -> Tensor:
         return torch.full((len(x),), 2.0**-steps, dtype=torch.float64)
 
-    method = SimpleNamespace(**vars(METHOD), reconstruction_error=error)
+    method = replace(METHOD, reconstruction_error=error)
     rows = reconstruction(trained(folder, TASK, method))
     told = [(row.variant, row.value, row.n) for row in rows]
     assert told == [({"steps": 2}, 2.0**-2, 12), ({"steps": 5}, 2.0**-5, 12)]
@@ -447,14 +468,11 @@ def test_reconstruction_of_all_test_images_at_the_tasks_steps(folder: Path) -> N
 
 
 def test_an_evaluation_makes_a_record_and_repeats(folder: Path) -> None:
-    found, again = (evaluate(METHOD, Settings(), TASK, given(folder)) for _ in range(2))
+    found, again = (evaluate(given(folder)) for _ in range(2))
     assert found.rows == again.rows
     (size,) = named(found.rows, "parameters")
     assert size.value == 1
-    metrics = [
-        metric(row.name, row.value, row.unit, row.direction, row.n, Measurement.model_validate(row.measurement))
-        for row in found.rows
-    ]
+    metrics = [metric_of(row) for row in found.rows]
     record = EntryRecord(
         profile="cpu",
         entry="it",
@@ -469,7 +487,7 @@ def test_an_evaluation_makes_a_record_and_repeats(folder: Path) -> None:
         drawings=found.drawings,
     )
     assert record.drawings
-    different = evaluate(METHOD, Settings(), TASK, given(folder, seed=4))
+    different = evaluate(given(folder, seed=4))
     assert named(different.rows, "fid") != named(found.rows, "fid")
 
 
@@ -495,30 +513,30 @@ class Borrowing:
 
 
 def test_a_method_samples_the_model_of_another(folder: Path) -> None:
-    borrowing: Any = SimpleNamespace(SAMPLERS=(euler,))
-    found = evaluate(borrowing, Borrowing(), TASK, given(folder))
-    own = evaluate(METHOD, Settings(), TASK, given(folder))
+    borrowing: Any = DiffusionMethod(settings=Settings, samplers=(euler,))
+    found = evaluate(given(folder, method=borrowing, settings=Borrowing()))
+    own = evaluate(given(folder))
     assert named(found.rows, "fid") == named(own.rows, "fid", sampler="euler")
 
 
 def test_rows_are_named_by_the_settings_of_the_training(folder: Path) -> None:
     """Those along which papers compare, even where another method samples."""
-    trainer = Trainer(METHOD, Curved())
-    borrowing: Any = SimpleNamespace(SAMPLERS=(euler,))
-    found = evaluate(borrowing, Borrowing(), TASK, given(folder, trainer=trainer))
+    trainer = Trainer(replace(METHOD, varies=("path",)), Curved())
+    borrowing: Any = DiffusionMethod(settings=Settings, samplers=(euler,))
+    found = evaluate(given(folder, trainer=trainer, method=borrowing, settings=Borrowing()))
     assert all(row.variant["path"] == "straight" for row in found.rows)
 
 
 def test_settings_that_the_model_was_not_trained_with_are_refused(folder: Path) -> None:
-    borrowing: Any = SimpleNamespace(SAMPLERS=(euler,))
+    borrowing: Any = DiffusionMethod(settings=Settings, samplers=(euler,))
     wanted = r"settings\.slope: found 0\.25; the entry that trained the model has 0\.0"
     with pytest.raises(InputError, match=wanted):
-        evaluate(borrowing, Borrowing(slope=0.25), TASK, given(folder))
+        evaluate(given(folder, method=borrowing, settings=Borrowing(slope=0.25)))
 
 
 def test_grey_levels_that_the_data_has_not_are_refused(folder: Path) -> None:
     with pytest.raises(InputError, match=r"settings\.grey_levels: found 256; the images of task made_up have 17"):
-        evaluate(METHOD, Grey(), TASK, given(folder, trainer=Trainer(METHOD, Grey())))
+        evaluate(given(folder, trainer=Trainer(METHOD, Grey()), settings=Grey()))
 
 
 def test_tasks_fit_their_data_and_state_all_that_decides_a_number() -> None:
@@ -527,10 +545,8 @@ def test_tasks_fit_their_data_and_state_all_that_decides_a_number() -> None:
         if isinstance(task, ImageGeneration):
             found = dataset.find(task.dataset)
             assert (task.shape, task.levels) == (found.shape, found.levels)
-            assert task.settings().keys() == {name for name in vars(task) if name != "name"}
         else:  # data of its own law
             assert task.dataset is None
-            assert task.settings().keys() == {name for name in vars(task) if name not in ("name", "dataset")}
     assert len({task.name for task in TASKS}) == len(TASKS)
 
 

@@ -6,15 +6,15 @@ import numpy as np
 import pytest
 import torch
 
-from benchmarks.errors import InputError
 from benchmarks.families.diffusion import pairs
 from benchmarks.families.diffusion.tasks import TASKS
-from benchmarks.torch_flags import TorchFlags
-from implementations.diffusion import rectified_flow
+from benchmarks.files.errors import InputError
+from benchmarks.run.job import PairsJob
+from implementations.diffusion.rectified_flow import METHOD as rectified_flow
+from tests.unit.families.jobs import FLAGS, in_memory
 
 DIGITS = next(task for task in TASKS if task.name == "digits")
-SETTINGS = rectified_flow.Settings(network="mlp", width=8, dropout=0.0, tolerance=1e-2)
-FLAGS = TorchFlags(device="cpu", threads=1, precision="float32", deterministic=True)
+SETTINGS = rectified_flow.settings(network="mlp", width=8, dropout=0.0, tolerance=1e-2)
 
 
 def made(folder: Path, count: int, seed: int = 0) -> Path:
@@ -23,7 +23,20 @@ def made(folder: Path, count: int, seed: int = 0) -> Path:
         parameter.data.add_(0.05 * torch.randn(parameter.shape, generator=torch.Generator().manual_seed(4)))
     folder.mkdir()
     told: list[int] = []
-    pairs.make(rectified_flow, SETTINGS, DIGITS, model.state_dict(), seed, count, FLAGS, folder, told.append)
+    job = PairsJob(
+        entry="it",
+        method_name="it",
+        method=rectified_flow,
+        settings=SETTINGS,
+        task=DIGITS,
+        seed=seed,
+        arithmetic=FLAGS,
+        count=count,
+        folder=folder,
+        report=told.append,
+    )
+    with in_memory(model=model.state_dict):
+        pairs.make(job)
     assert told[-1] == count
     return folder
 

@@ -2,9 +2,8 @@
 
 import math
 from collections import Counter
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
-from types import SimpleNamespace
 from typing import Any
 
 import numpy as np
@@ -14,7 +13,6 @@ from numpy.typing import NDArray
 from scipy import stats
 from torch import Tensor
 
-from benchmarks.errors import InputError
 from benchmarks.families.diffusion.evaluate import evaluate
 from benchmarks.families.diffusion.measuring import energy_distance as measuring_distance
 from benchmarks.families.diffusion.measuring import trained as measuring_trained
@@ -24,29 +22,29 @@ from benchmarks.families.diffusion.measuring.points import (
     CELLS,
     REACH,
     SIGMAS,
-    Judged,
-    Sampled,
     judged,
     pictures,
     score_errors,
 )
-from benchmarks.families.diffusion.measuring.trained import Trained
+from benchmarks.families.diffusion.measuring.sampling import Sampled, Sampling
+from benchmarks.families.diffusion.measuring.trained import Subject
 from benchmarks.families.diffusion.mixtures import mixture, points
 from benchmarks.families.diffusion.problems import MixtureGeneration
 from benchmarks.families.diffusion.tasks import TASKS
 from benchmarks.families.diffusion.train import train
-from benchmarks.judging.protocols import Measurement
-from benchmarks.metrics.given import Given, Trainer
-from benchmarks.records import EntryRecord, Picture, RunRecord, metric
-from benchmarks.seeds import derive
-from benchmarks.torch_flags import TorchFlags
-from implementations.common.denoisers import GaussianDenoiser, MixtureDenoiser
+from benchmarks.files.errors import InputError
+from benchmarks.record.records import EntryRecord, Picture, RunRecord, metric_of
+from benchmarks.run.job import EvaluationJob, Trainer
+from benchmarks.run.seeds import derive
+from implementations.common.denoisers import MixtureDenoiser
 from implementations.common.oracles import GaussianMixture
 from implementations.diffusion.parts.grids import uniform_time
 from implementations.diffusion.parts.parameterisations import Denoiser
 from implementations.diffusion.parts.paths import linear, linear_betas
+from implementations.diffusion.parts.protocol import DiffusionMethod
 from implementations.diffusion.parts.samplers import Streams, first_order, heun
-from tests.unit.families.nowhere import Nowhere
+from tests.exact.known_denoisers import GaussianDenoiser
+from tests.unit.families.jobs import FLAGS, in_memory, training_job
 from tests.unit.families.small_diffusion import (
     SMALL_METHOD as METHOD,
 )
@@ -59,7 +57,6 @@ from tests.unit.families.small_diffusion import (
     named,
 )
 
-FLAGS = {"device": "cpu", "threads": 1, "precision": "float32", "deterministic": True}
 RING, GRID = (task for task in TASKS if isinstance(task, MixtureGeneration))
 SMALL = replace(GRID, name="made_up", train=60, valid=15, test=12, evaluations=(2, 5))
 ROUNDING = 1e-12  # float64, a few operations on values of about 1, and sums of a few thousand of them
@@ -67,23 +64,37 @@ ROUNDING = 1e-12  # float64, a few operations on values of about 1, and sums of 
 every_task = pytest.mark.parametrize("task", [RING, GRID], ids=lambda task: task.name)
 
 
-def nothing(*_: Any) -> Any:
-    """In the place of all that a task of points has no use for."""
-    raise AssertionError("a task of points has no images and no extractor")
+@pytest.fixture(autouse=True)
+def files() -> Iterator[None]:
+    """Weights, wherever a job's are asked for; a task of points has no images and no extractor."""
 
-
-def given(trainer: Trainer | None = None, seed: int = 3, samples: int = 40) -> Given:
     def weights() -> dict[str, Any]:
         state: dict[str, Any] = build(Settings(slope=0.5), SMALL.shape, torch.Generator()).state_dict()
         return state
 
-    trainer = trainer or Trainer(METHOD, Settings())
-    return Given(seed, samples, FLAGS, nothing, nothing, weights, list, trainer, nothing)
+    with in_memory(model=weights):
+        yield
 
 
-def trained(task: MixtureGeneration = SMALL, method: Any = METHOD, model: Any = None, settings: Any = None) -> Trained:
+def given(
+    trainer: Trainer | None = None, seed: int = 3, samples: int = 40, method: Any = METHOD, settings: Any = None
+) -> EvaluationJob:
+    return EvaluationJob(
+        entry="it",
+        method_name="it",
+        method=method,
+        settings=settings or Settings(),
+        task=SMALL,
+        seed=seed,
+        arithmetic=FLAGS,
+        samples=samples,
+        trainer=trainer or Trainer(METHOD, Settings()),
+    )
+
+
+def trained(task: MixtureGeneration = SMALL, method: Any = METHOD, model: Any = None, settings: Any = None) -> Subject:
     own = build(Settings(slope=0.5), task.shape, torch.Generator()).eval().requires_grad_(False)
-    return Trained(model or own, method, settings or Settings(), task, given())
+    return Subject(model or own, method, settings or Settings(), task, given())
 
 
 def generator(seed: int = 0) -> torch.Generator:
@@ -178,10 +189,8 @@ def test_a_models_examples_are_the_points_of_its_task() -> None:
     assert torch.equal(model.examples("test", 5), points(SMALL, "test")[:5])
 
 
-def test_settings_are_all_that_decides_a_number() -> None:
+def test_points_are_of_the_plane_and_nothing_is_fetched() -> None:
     for task in (RING, GRID):
-        told = {name: value for name, value in vars(task).items() if name not in ("name", "dataset")}
-        assert task.settings() == told | {"evaluations": list(task.evaluations)}
         assert (task.shape, task.dimensions, task.dataset) == ((2,), 2, None)
     assert len({task.name for task in TASKS}) == len(TASKS)
 
@@ -338,7 +347,7 @@ def below(nats: float) -> Callable[..., Tensor]:
 @pytest.mark.parametrize("nats", [0.0, 0.3])
 def test_nats_above_the_entropy_are_those_that_a_likelihood_lacks(nats: float, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(measuring_trained, "BATCH", 5)
-    method = SimpleNamespace(**vars(METHOD), log_likelihood=below(nats))
+    method = replace(METHOD, log_likelihood=below(nats))
     (row,) = above_entropy(trained(method=method, settings=Solved()), SMALL)
     assert row.value == pytest.approx(nats, abs=ROUNDING)
     assert (row.name, row.unit, row.direction, row.n) == ("nats_above_entropy", "nats", "lower", 12)
@@ -354,7 +363,7 @@ def test_a_bound_above_the_entropy_is_the_bound_less_the_entropy(nats: float) ->
         assert x.dtype == torch.float64
         return -below(nats)(model, settings, x, noise)
 
-    method = SimpleNamespace(**vars(METHOD), variational_bound=variational_bound)
+    method = replace(METHOD, variational_bound=variational_bound)
     (row,) = above_entropy(trained(method=method), SMALL)
     assert (row.name, row.n, row.variant) == ("bound_above_entropy", 12, {})
     assert row.value == pytest.approx(nats, abs=ROUNDING)
@@ -362,7 +371,7 @@ def test_a_bound_above_the_entropy_is_the_bound_less_the_entropy(nats: float) ->
 
 def test_a_method_with_neither_has_no_such_rows_and_one_with_both_has_two() -> None:
     assert above_entropy(trained(), SMALL) == []
-    both = SimpleNamespace(**vars(METHOD), log_likelihood=below(0.1), variational_bound=below(0.0))
+    both = replace(METHOD, log_likelihood=below(0.1), variational_bound=below(0.0))
     rows = above_entropy(trained(method=both, settings=Solved()), SMALL)
     assert [row.name for row in rows] == ["nats_above_entropy", "bound_above_entropy"]
 
@@ -377,8 +386,7 @@ def learned(
     seed: int = 0,
     settings: Settings | None = None,
 ) -> tuple[Any, Any]:
-    flags, settings = TorchFlags(**FLAGS), settings or Settings()
-    return train(method, settings, task, steps, 5, seed, flags, nothing, Nowhere(), lambda *_: None, bool)
+    return train(training_job(method, settings or Settings(), task, steps, seed=seed))
 
 
 def test_training_lowers_the_loss_and_repeats() -> None:
@@ -397,7 +405,7 @@ def test_training_shows_points_of_the_task() -> None:
         seen[torch.is_grad_enabled()].append(x)
         return loss(model, settings, x, noise)
 
-    learned(SimpleNamespace(**{**vars(METHOD), "loss": looking}), 5, SMALL)
+    learned(replace(METHOD, loss=looking), 5, SMALL)
     for grad, split in ((True, "train"), (False, "valid")):
         shown, known = torch.cat(seen[grad]), points(SMALL, split).float()
         assert {(x.dtype, x.shape[1:]) for x in seen[grad]} == {(torch.float32, (2,))}
@@ -423,8 +431,8 @@ def test_every_sampler_is_judged_at_every_number_of_evaluations() -> None:
     assert len({str(row.measurement) for row in named(found.rows, "energy_distance")}) == 1  # one protocol
     assert set(found.seconds) == {f"sampling by {name}" for name in ("euler", "corrected", "adaptive")}
     for each in found.sampled:
-        assert (each.points.shape, each.points.dtype) == ((40, 2), np.float64)
-        x = torch.from_numpy(each.points)
+        assert (each.examples.shape, each.examples.dtype) == ((40, 2), np.float64)
+        x = torch.from_numpy(each.examples)
         assert each.distance == energy_distance(x, mixture(SMALL), SMALL.deviation)
 
 
@@ -455,23 +463,12 @@ def test_by_the_true_score_and_many_steps_points_are_as_if_drawn_from_the_law() 
 
 
 def test_an_evaluation_makes_a_record_and_repeats() -> None:
-    found, again = (evaluate(METHOD, Settings(), SMALL, given()) for _ in range(2))
+    found, again = (evaluate(given()) for _ in range(2))
     assert found.rows == again.rows
     assert Counter(row.name for row in found.rows) == {
         "parameters": 1, "energy_distance": 5, "energy_distance_true_score": 5, "evaluations": 1, "score_error": 8
     }  # fmt: skip
-    metrics = [
-        metric(
-            row.name,
-            row.value,
-            row.unit,
-            row.direction,
-            row.n,
-            Measurement.model_validate(row.measurement),
-            row.variant,
-        )
-        for row in found.rows
-    ]
+    metrics = [metric_of(row) for row in found.rows]
     assert all(math.isfinite(float(row.value)) for row in metrics)
     record = EntryRecord(
         profile="cpu",
@@ -493,7 +490,7 @@ def test_an_evaluation_makes_a_record_and_repeats() -> None:
     ]
     assert distance.lines[2].x == distance.lines[3].x == [1.0, 5.0]
     assert error.lines[0].x == list(SIGMAS)
-    different = evaluate(METHOD, Settings(), SMALL, given(seed=4))
+    different = evaluate(given(seed=4))
     assert named(different.rows, "energy_distance") != named(found.rows, "energy_distance")
     assert named(different.rows, "score_error") == named(found.rows, "score_error")  # of the weights, not of samples
 
@@ -503,9 +500,9 @@ def test_a_method_samples_the_model_of_another() -> None:
     class Borrowing:
         slope: float = 0.0
 
-    borrowing: Any = SimpleNamespace(SAMPLERS=(euler,))
-    found = evaluate(borrowing, Borrowing(), SMALL, given())
-    own = evaluate(METHOD, Settings(), SMALL, given())
+    borrowing: Any = DiffusionMethod(settings=Settings, samplers=(euler,))
+    found = evaluate(given(method=borrowing, settings=Borrowing()))
+    own = evaluate(given())
     assert named(found.rows, "energy_distance") == named(own.rows, "energy_distance", sampler="euler")
 
 
@@ -519,15 +516,15 @@ class Grey(Settings):
 def test_grey_levels_are_refused_and_none_are_not() -> None:
     told = r"^settings\.grey_levels: found 256; the points of task made_up have none, so null$"
     with pytest.raises(InputError, match=told):
-        evaluate(METHOD, Grey(), SMALL, given(Trainer(METHOD, Grey())))
+        evaluate(given(Trainer(METHOD, Grey()), settings=Grey()))
     with pytest.raises(ValueError, match=r"settings\.grey_levels: found 256; points have none, so null"):
         learned(settings=Grey())
     without = Grey(grey_levels=None)
-    assert evaluate(METHOD, without, SMALL, given(Trainer(METHOD, without))).rows
+    assert evaluate(given(Trainer(METHOD, without), settings=without)).rows
 
 
 def test_of_an_evaluation_the_picture_is_two_squares() -> None:
-    (picture,) = evaluate(METHOD, Settings(), SMALL, given()).pictures
+    (picture,) = evaluate(given()).pictures
     assert (picture.array.dtype, picture.array.shape, picture.columns) == (np.uint8, (2, 64, 64), 2)
     assert picture.array[0].max() == 255
 
@@ -541,7 +538,7 @@ def test_the_picture_has_points_where_they_are_and_shows_the_best() -> None:
         across, up = (math.floor((value + REACH) / (2 * REACH) * CELLS) for value in (x, y))
         return CELLS - 1 - up, across
 
-    (picture,) = pictures(GRID, Judged([], [at(0, 0, 0.2), at(0.5, -1.0, 0.1), at(1, 1, 0.3)], {}))
+    (picture,) = pictures(GRID, Sampling([], [at(0, 0, 0.2), at(0.5, -1.0, 0.1), at(1, 1, 0.3)], {}))
     assert "at 0.1 with 3 evaluations" in picture.title
     density, histogram = picture.array.astype(int)
     lit: NDArray[np.int_] = np.argwhere(histogram)

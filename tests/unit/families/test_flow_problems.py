@@ -3,7 +3,6 @@
 import math
 from collections.abc import Callable
 from dataclasses import replace
-from types import ModuleType
 from typing import Any
 
 import numpy as np
@@ -12,46 +11,50 @@ import torch
 
 from benchmarks.families.flows import tasks
 from benchmarks.families.flows.evaluate import evaluate
-from benchmarks.families.flows.learning import Run, learning
-from benchmarks.families.flows.problems import BinaryAutoencoding, Energy, ImageDensity, MixtureDensity, Problem
+from benchmarks.families.flows.learning import objective, untrained
+from benchmarks.families.flows.problems import BinaryAutoencoding, Energy, ImageDensity, MixtureDensity, Task
 from benchmarks.families.flows.train import train
-from benchmarks.judging.protocols import Measurement
-from benchmarks.metrics.measured import Evaluated, Inputs
-from benchmarks.torch_flags import TorchFlags
-from implementations.flows import cnf, glow, mixture_of_factor_analysers, nice, planar, realnvp
-from tests.unit.families.nowhere import Nowhere
+from benchmarks.record.evaluated import Evaluated
+from benchmarks.record.measurement import Measurement
+from benchmarks.run.job import EvaluationJob, Trainer
+from implementations.flows.cnf import METHOD as cnf
+from implementations.flows.glow import METHOD as glow
+from implementations.flows.mixture_of_factor_analysers import METHOD as mixture_of_factor_analysers
+from implementations.flows.nice import METHOD as nice
+from implementations.flows.planar import METHOD as planar
+from implementations.flows.realnvp import METHOD as realnvp
+from tests.unit.families.jobs import FLAGS, in_memory, training_job
 
-FLAGS = {"device": "cpu", "threads": 1, "precision": "float32", "deterministic": True}
 IMAGES = ImageDensity("made_up", "made_up", (4, 4), 17)
 COLOUR = ImageDensity("made_up", "made_up", (3, 4, 4), 256)
 MIXTURE = MixtureDensity("mixture", dimensions=3, components=2, seed=0, train=200, valid=50, test=100)
 ENERGY = Energy("energy_2", 2)
 BINARY = BinaryAutoencoding("binary", "made_up", (4, 4), threshold=8, latent=3, hidden_units=8)
-NICE = nice.Settings(hidden_units=8, hidden_layers=1, batch=20)
-PLANAR = planar.Settings(flow_length=2, batch=20)
-CASES: dict[str, tuple[ModuleType, Any, Problem]] = {
+NICE = nice.settings(hidden_units=8, hidden_layers=1, batch=20)
+PLANAR = planar.settings(flow_length=2, batch=20)
+CASES: dict[str, tuple[Any, Any, Task]] = {
     "images": (nice, NICE, IMAGES),
     "colour images": (nice, NICE, COLOUR),
     "images, several scales": (
         realnvp,
-        realnvp.Settings(levels=2, residual_blocks=1, feature_maps=4, batch_norm=False, batch=20),
+        realnvp.settings(levels=2, residual_blocks=1, feature_maps=4, batch_norm=False, batch=20),
         IMAGES,
     ),
-    "images, data-dependent": (glow, glow.Settings(levels=1, depth=2, width=4, initial_examples=30, batch=20), IMAGES),
+    "images, data-dependent": (glow, glow.settings(levels=1, depth=2, width=4, initial_examples=30, batch=20), IMAGES),
     "images, no flow": (
         mixture_of_factor_analysers,
-        mixture_of_factor_analysers.Settings(components=3, factors=2, initial_examples=30, batch=20),
+        mixture_of_factor_analysers.settings(components=3, factors=2, initial_examples=30, batch=20),
         IMAGES,
     ),
     "mixture": (nice, NICE, MIXTURE),
-    "mixture, continuous": (cnf, cnf.Settings(hidden_units=8, hidden_layers=1, network="mlp", batch=20), MIXTURE),
+    "mixture, continuous": (cnf, cnf.settings(hidden_units=8, hidden_layers=1, network="mlp", batch=20), MIXTURE),
     "energy": (nice, NICE, ENERGY),
     "energy, planar": (planar, PLANAR, ENERGY),
     "autoencoder": (planar, PLANAR, BINARY),
 }
 
 
-def images(task: Problem) -> Callable[[str], np.ndarray]:
+def images(task: Task) -> Callable[[str], np.ndarray]:
     random = np.random.default_rng(0)
     shape, levels = getattr(task, "shape", ()), getattr(task, "levels", 17)
     counts = {"train": 60, "valid": 20, "test": 12}
@@ -60,26 +63,32 @@ def images(task: Problem) -> Callable[[str], np.ndarray]:
     return made.__getitem__
 
 
-def measured(method: ModuleType, settings: Any, task: Problem, steps: int = 4) -> Evaluated:
+def measured(method: Any, settings: Any, task: Task, steps: int = 4) -> Evaluated:
     data = images(task)
-    model, fitted = train(
-        method, settings, task, steps, 2, 0, TorchFlags(**FLAGS), data, Nowhere(), lambda *_: None, bool
-    )
+    with in_memory(images=data):
+        model, fitted = train(training_job(method, settings, task, steps, 2))
     assert fitted.status == "done"
-    inputs = Inputs(
+    with in_memory(images=data, features=lambda: {"independent_pixels_bits_per_dim": 4.0}, model=model.state_dict):
+        return evaluate(evaluation_job(method, settings, task, fitted.curve))
+
+
+def evaluation_job(method: Any, settings: Any, task: Task, curve: Any = ()) -> EvaluationJob:
+    return EvaluationJob(
+        entry="it",
+        method_name="it",
+        method=method,
+        settings=settings,
+        task=task,
         seed=0,
-        samples=5,
         arithmetic=FLAGS,
-        images=data,
-        features=lambda: {"independent_pixels_bits_per_dim": 4.0},
-        weights=model.state_dict,
-        curve=lambda: fitted.curve,
+        samples=5,
+        trainer=Trainer(method, settings),
+        curve=curve,
     )
-    return evaluate(method, settings, task, inputs)
 
 
 @pytest.fixture(scope="module", params=CASES)
-def found(request) -> tuple[Problem, Evaluated]:
+def found(request) -> tuple[Task, Evaluated]:
     method, settings, task = CASES[request.param]
     return task, measured(method, settings, task)
 
@@ -159,7 +168,7 @@ def test_draws_of_a_posterior_are_part_of_the_protocol():
 
 
 def test_an_estimated_log_determinant_is_not_held_against_the_exact_one():
-    settings = cnf.Settings(hidden_units=8, hidden_layers=1, batch=20, exact_trace_dimensions=2)
+    settings = cnf.settings(hidden_units=8, hidden_layers=1, batch=20, exact_trace_dimensions=2)
     found = values(measured(cnf, settings, MIXTURE))
     assert "round_trip_error" in found
     assert "log_determinant_error" not in found
@@ -175,7 +184,7 @@ def test_a_continuous_flow_names_its_solver_and_counts_evaluations_along_trainin
 
 def test_a_perfect_model_is_zero_nats_above_the_entropy(monkeypatch):
     from benchmarks.families.flows.measuring import mixture as measuring
-    from benchmarks.families.flows.measuring.trained import Trained
+    from benchmarks.families.flows.measuring.trained import Subject
     from benchmarks.families.flows.mixtures import mixture
 
     class Truth(torch.nn.Module):
@@ -189,23 +198,22 @@ def test_a_perfect_model_is_zero_nats_above_the_entropy(monkeypatch):
         def sample(self, count: int, generator: torch.Generator) -> torch.Tensor:
             return self.truth.sample(count, generator)
 
-    inputs = Inputs(0, 5, FLAGS, images(MIXTURE), dict, dict, list)
-    assert values(measuring.measure(MIXTURE, Trained(Truth(), {}, inputs)))["nats_above_entropy"] == 0.0
+    job = evaluation_job(None, None, MIXTURE)
+    assert values(measuring.measure(MIXTURE, Subject(Truth(), {}, job)))["nats_above_entropy"] == 0.0
 
 
 def test_training_lowers_the_loss_of_every_problem():
     for name, (method, settings, task) in CASES.items():
-        before = learning(task, Run(method, settings, 0, "cpu", images(task))).validate()
         faster = replace(settings, learning_rate=1e-2)
-        _, fitted = train(
-            method, faster, task, 40, 20, 0, TorchFlags(**FLAGS), images(task), Nowhere(), lambda *_: None, bool
-        )
+        with in_memory(images=images(task)):
+            before = objective(training_job(method, settings, task)).validate()
+            _, fitted = train(training_job(method, faster, task, 20, 10))
         assert min(row["valid"] for row in fitted.curve) < before, name
 
 
 def test_a_method_without_a_posterior_cannot_autoencode():
     with pytest.raises(ValueError, match="offers no posterior"):
-        learning(BINARY, Run(nice, NICE, 0, "cpu", images(BINARY)))
+        untrained(nice, NICE, BINARY, 0)
 
 
 def test_names_of_tasks_are_unique():

@@ -3,10 +3,10 @@
 import pytest
 import torch
 
-from benchmarks import profiles
 from benchmarks.families.flows.learning import untrained
-from benchmarks.methods import all_methods, tasks
-from benchmarks.profiles import Entry
+from benchmarks.plan import profiles
+from benchmarks.plan.methods import all_methods, tasks
+from benchmarks.plan.profiles import Entry
 
 PAPER = ("h100_1",)
 FLOWS = {
@@ -39,7 +39,7 @@ def test_an_entry_can_be_built_at_full_size(name: str, entry: Entry) -> None:
     settings = profiles.typed_settings(method, entry.settings, name)
     task = tasks("flows")[entry.task]
     with torch.device("meta"):
-        model = untrained(method.module(), settings, task, 0)
+        model = untrained(method.declaration(), settings, task, 0)
     assert all(parameter.is_meta for parameter in model.parameters())
     found = sum(parameter.numel() for parameter in model.parameters() if parameter.requires_grad)
     assert found == PARAMETERS[name.split()[1]]

@@ -6,7 +6,6 @@ from functools import cache
 from itertools import combinations
 from math import comb
 from pathlib import Path
-from types import SimpleNamespace
 from typing import Any
 
 import numpy as np
@@ -17,33 +16,34 @@ from torch import Tensor
 pytest.importorskip("tokenizers")
 pytest.importorskip("vaderSentiment")
 
-from benchmarks.errors import InputError
 from benchmarks.families.preferences import experience, pairs
 from benchmarks.families.preferences.measuring.curves import drawings
-from benchmarks.families.preferences.pairs import Completions, Origin
+from benchmarks.families.preferences.pairs import Completions
 from benchmarks.families.preferences.worlds import Prompt, world
-from benchmarks.metrics.given import Trainer
-from benchmarks.torch_flags import TorchFlags
+from benchmarks.files.errors import InputError
+from benchmarks.run.job import Trainer
 from implementations.common.fit import Interrupted
-from implementations.preferences import dpo, ppo, sft
+from implementations.preferences.dpo import METHOD as dpo
 from implementations.preferences.parts.responses import log_probs
 from implementations.preferences.parts.rewards import Sentiment
 from implementations.preferences.parts.sequences import padded
+from implementations.preferences.ppo import METHOD as ppo
+from implementations.preferences.sft import METHOD as sft
+from tests.checkpoints import Killed, MemoryCheckpoint
+from tests.unit.families.jobs import Origin, in_memory
 from tests.unit.families.preference_worlds import (
-    ARITHMETIC,
     CASES,
     COUNT,
     REVIEWS,
     SUMS,
     Case,
-    Killed,
     Learnt,
-    Memory,
     completions,
     corpus,
     made,
     names_of,
     origin,
+    pairs_job,
     settings_of,
     started,
     trained,
@@ -249,8 +249,9 @@ def test_completions_hang_on_the_seed_and_a_prompts_on_no_other(tmp_path: Path) 
 def test_batches_are_drawn_apart(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """Where prompts come again, their responses would too if every batch began with the same numbers."""
     monkeypatch.setattr(pairs, "BATCH", 6)  # one prompt
-    task, flags = replace(SUMS, train=2), TorchFlags(**ARITHMETIC)
-    pairs.make(sft, settings_of(sft), task, started(SUMS).weights(), 0, 60, flags, tmp_path, lambda done: None)
+    task = replace(SUMS, train=2)
+    with in_memory(model=started(SUMS).weights):
+        pairs.make(pairs_job(task, 0, 60, tmp_path, lambda made: None))
     responses = {row.tobytes() for row in arrays(tmp_path)["tokens"]}
     assert len(responses) > 2 * task.completions
 
@@ -293,34 +294,25 @@ def test_training_repeats_and_hangs_on_the_seed(name: str) -> None:
     assert all(not torch.equal(value, before[at]) for at, value in first.weights().items() if at in before)
 
 
-@pytest.mark.parametrize("step", range(1, STEPS + 1))
-@pytest.mark.parametrize("name", CASES)
-def test_stopped_at_any_step_and_resumed_ends_with_the_same_bits(name: str, step: int) -> None:
-    """Of rollouts that are used for three steps each, so that there are those before, within and after one."""
-    checkpoint = Memory()
-    with pytest.raises(Interrupted, match=f"step {step} of {STEPS}"):
-        CASES[name].run(checkpoint=checkpoint, stop_at=step)
-    second = CASES[name].run(checkpoint=checkpoint)
-    same(second, unbroken(name))
-    assert second.losses == unbroken(name).losses[step:]
-
-
 @pytest.mark.parametrize("name", names_of("rollouts"))
 def test_killed_and_resumed_from_an_older_save_ends_with_the_same_bits(name: str) -> None:
     for step in (4, STEPS):
-        checkpoint = Memory(every=2)
+        checkpoint = MemoryCheckpoint(every=2)
         with pytest.raises(Killed):
             CASES[name].run(checkpoint=checkpoint, kill_at=step)
         same(CASES[name].run(checkpoint=checkpoint), unbroken(name))
 
 
-@pytest.mark.parametrize("name", names_of("rollouts"))
+@pytest.mark.parametrize("name", CASES)
 def test_stopped_after_every_step_ends_with_the_same_bits(name: str) -> None:
-    checkpoint = Memory()
+    """Of rollouts that are used for three steps each, so that there are stops before, within and after one."""
+    checkpoint = MemoryCheckpoint()
     for step in range(1, STEPS + 1):
-        with pytest.raises(Interrupted):
+        with pytest.raises(Interrupted, match=f"step {step} of {STEPS}"):
             CASES[name].run(checkpoint=checkpoint, stop_at=step)
-    same(CASES[name].run(checkpoint=checkpoint), unbroken(name))
+    last = CASES[name].run(checkpoint=checkpoint)
+    same(last, unbroken(name))
+    assert last.losses == []  # nothing was left to do
 
 
 NEVER = 1e-12  # a learning rate at which no float32 weight moves
@@ -361,13 +353,13 @@ def test_what_is_noted_is_drawn(name: str) -> None:
     rewards = {"validation", "training"} | ({"true reward, validation"} if case.judged else set())
     sums = {"right answers", "in the format"} if case.task is SUMS else set()
     grouped = {"groups without an advantage"} if getattr(case.settings, "group", 1) > 1 else set()
-    match case.method.LEARNS_FROM:
+    match case.method.learns_from:
         case "rollouts":
             lines = [("rewards_along_training", rewards), ("kl_along_training", {"KL"})]
             lines += [("entropy_along_training", {"entropy"}), ("length_along_training", {"length"})]
             lines += [("answers_along_training", sums | grouped)] if sums | grouped else []
             assert found == dict(lines)
-        case "pairs" if hasattr(case.method, "policy"):
+        case "pairs" if case.method.policy is not None:
             assert found == {"log_probs_along_training": {"chosen", "rejected"}}
         case _:
             assert found == {}
@@ -387,7 +379,7 @@ def spied(case: Case, **given: Any) -> tuple[Learnt, list[tuple[Any, Tensor]]]:
             seen.append((batch, log_probs(case.method.policy(model), batch.sequences)))
         return case.method.loss(model, settings, batch, generator)
 
-    method = SimpleNamespace(**{**vars(case.method), "loss": loss})
+    method = replace(case.method, loss=loss)
     settings = replace(case.settings, updates=2)
     return trained(method, settings, case.task, case.origin(), steps=4, validate_every=2, **given), seen
 
@@ -469,7 +461,7 @@ def test_what_is_drawn_without_gradients_leaves_them_to_the_step_in_half_precisi
 @pytest.mark.parametrize("name", names_of("pairs", "rollouts"))
 def test_what_learns_from_pairs_or_rollouts_starts_from_a_trained_model(name: str) -> None:
     case = CASES[name]
-    told = f"^a method that learns from {case.method.LEARNS_FROM} starts from a trained model$"
+    told = f"^a method that learns from {case.method.learns_from} starts from a trained model$"
     with pytest.raises(ValueError, match=told):
         trained(case.method, case.settings, case.task, None)
 

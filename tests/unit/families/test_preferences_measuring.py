@@ -1,36 +1,38 @@
 """What is measured of policies and reward models: which rows, what they state, and numbers whose answer is known."""
 
 import json
+from dataclasses import replace
 from functools import cache
-from types import SimpleNamespace
 from typing import Any
 
 import pytest
 import torch
 
+from benchmarks.plan import profiles
+from benchmarks.record.measurement import Measurement
+
 pytest.importorskip("tokenizers")
 pytest.importorskip("vaderSentiment")
 
-from benchmarks import profiles
-from benchmarks.errors import InputError
+from benchmarks.families.preferences import evaluate as family
 from benchmarks.families.preferences import experience
-from benchmarks.families.preferences.evaluate import _label, evaluate
+from benchmarks.families.preferences.evaluate import _label
 from benchmarks.families.preferences.measuring import assessed, continuations
 from benchmarks.families.preferences.measuring.answers import vote
 from benchmarks.families.preferences.models import decoded
 from benchmarks.families.preferences.worlds import Prompt
-from benchmarks.judging.protocols import Measurement
-from benchmarks.methods import find_method
-from benchmarks.metrics.given import Trainer
-from benchmarks.metrics.measured import Measured
-from benchmarks.metrics.passages import Written
-from benchmarks.metrics.started import Started
-from benchmarks.records import metric
-from implementations.preferences import best_of_n, reward_model, sft
+from benchmarks.files.errors import InputError
+from benchmarks.plan.methods import all_methods, find_method
+from benchmarks.record.evaluated import Evaluated, Measured
+from benchmarks.record.records import metric_of
+from benchmarks.run.job import EvaluationJob, Trainer
+from implementations.preferences.best_of_n import METHOD as best_of_n
 from implementations.preferences.best_of_n import kl_bound
 from implementations.preferences.parts.generation import generate
+from implementations.preferences.reward_model import METHOD as reward_model
+from implementations.preferences.sft import METHOD as sft
+from tests.unit.families.jobs import FLAGS, HERE, in_memory
 from tests.unit.families.preference_worlds import (
-    ARITHMETIC,
     CASES,
     COUNT,
     REVIEWS,
@@ -45,7 +47,8 @@ from tests.unit.families.preference_worlds import (
 
 SAMPLES = 10
 TEMPERATURES = list(REVIEWS.temperatures)
-BEST = best_of_n.Settings(most=4)
+BEST = best_of_n.settings(most=4)
+NAMES = {found.declaration(): name for name, found in all_methods().items() if found.family == "preferences"}
 
 
 @pytest.fixture(autouse=True)
@@ -53,29 +56,40 @@ def few_validation_prompts(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(experience, "VALIDATION_PROMPTS", 16)
 
 
-def given(
-    trainer: Trainer, weights: Any, start: Any = None, curve: Any = (), seed: int = 0, samples: int = SAMPLES
-) -> Started:
-    def nothing(*_: Any) -> Any:
-        raise AssertionError("not asked for by this family")
-
-    return Started(
-        seed, samples, ARITHMETIC, nothing, nothing, weights, lambda: [*curve], trainer, nothing, start, corpus
+def evaluate(
+    method: Any,
+    settings: Any,
+    task: Any,
+    weights: Any,
+    trainer: Trainer | None = None,
+    start: Any = None,
+    curve: Any = (),
+    seed: int = 0,
+    samples: int = SAMPLES,
+) -> Evaluated:
+    job = EvaluationJob(
+        entry="it",
+        method_name=NAMES.get(method, ""),
+        method=method,
+        settings=settings,
+        task=task,
+        seed=seed,
+        arithmetic=FLAGS,
+        files={} if start is None else {"start": HERE},
+        samples=samples,
+        trainer=trainer or Trainer(method, settings),
+        curve=curve,
     )
+    with in_memory(corpus=corpus, model=weights, start=start):
+        return family.evaluate(job)
 
 
-def of(name: str, seed: int = 0, samples: int = SAMPLES) -> Written:
+def of(name: str, seed: int = 0, samples: int = SAMPLES) -> Evaluated:
     """The evaluation of a case after a few steps."""
     case, learnt = CASES[name], learnt_of(name)
-    inputs = given(
-        Trainer(case.method, case.settings),
-        learnt.weights,
-        None if case.afresh else started(case.task).weights,
-        learnt.fitted.curve,
-        seed,
-        samples,
-    )
-    return evaluate(case.method, case.settings, case.task, inputs)
+    start = None if case.afresh else started(case.task).weights
+    given = {"start": start, "curve": learnt.fitted.curve, "seed": seed, "samples": samples}
+    return evaluate(case.method, case.settings, case.task, learnt.weights, **given)
 
 
 @cache
@@ -85,23 +99,23 @@ def learnt_of(name: str) -> Any:
 
 
 @cache
-def measured(name: str) -> Written:
+def measured(name: str) -> Evaluated:
     return of(name)
 
 
 @cache
-def best(seed: int = 0, temperature: float = 1.0) -> Written:
+def best(seed: int = 0, temperature: float = 1.0) -> Evaluated:
     """Best of n of the model that everything starts from."""
-    settings = best_of_n.Settings(most=4, temperature=temperature)
-    inputs = given(Trainer(sft, settings_of(sft)), started(REVIEWS).weights, seed=seed)
-    return evaluate(best_of_n, settings, REVIEWS, inputs)
+    settings = best_of_n.settings(most=4, temperature=temperature)
+    trainer = Trainer(sft, settings_of(sft))
+    return evaluate(best_of_n, settings, REVIEWS, started(REVIEWS).weights, trainer, seed=seed)
 
 
-def rows(written: Written, name: str, **variant: Any) -> list[Measured]:
+def rows(written: Evaluated, name: str, **variant: Any) -> list[Measured]:
     return [row for row in written.rows if row.name == name and variant.items() <= row.variant.items()]
 
 
-def value(written: Written, name: str, **variant: Any) -> float:
+def value(written: Evaluated, name: str, **variant: Any) -> float:
     (row,) = rows(written, name, **variant)
     return row.value
 
@@ -145,8 +159,7 @@ def test_rows_are_whole_records_and_each_there_once(name: str) -> None:
     """As the stage makes them: finite, told apart by name and variant, with a protocol that the record knows."""
     written = best() if name == "best_of_n" else measured(name)
     for row in written.rows:
-        protocol = Measurement.model_validate(row.measurement)
-        kept = metric(row.name, row.value, row.unit, row.direction, row.n, protocol, row.variant)
+        kept = metric_of(row)
         assert abs(kept.value) < 1e6
         assert row.unit == UNITS.get(row.name, "share")
         assert row.direction == ("higher" if row.name in HIGHER | {"pair_accuracy"} else "lower")
@@ -217,10 +230,10 @@ def test_a_policy_is_at_its_start_until_it_has_learned(name: str) -> None:
     assert (kl == 0) if CASES[name].afresh else (kl > 1e-4)
 
 
-def unmoved(task: Any, seed: int = 0) -> Written:
+def unmoved(task: Any, seed: int = 0) -> Evaluated:
     """A policy that starts from a model and has its weights."""
     settings, weights = settings_of(sft, pairs=COUNT), started(task).weights
-    return evaluate(sft, settings, task, given(Trainer(sft, settings), weights, weights, seed=seed))
+    return evaluate(sft, settings, task, weights, start=weights, seed=seed)
 
 
 @pytest.mark.parametrize("task", [REVIEWS, SUMS], ids=["reviews", "sums"])
@@ -300,11 +313,11 @@ def test_a_reward_model_is_right_as_often_as_it_agrees_with_the_true_reward(sign
         asked = [Prompt(row[:length], None) for row, length in zip(*_prompts(sequences), strict=True)]
         return sign * torch.tensor(here.rewards(asked, said))
 
-    method = SimpleNamespace(**{**vars(reward_model), "scores": scores})
+    method = replace(reward_model, scores=scores)
     case = CASES["reward_model_reviews"]
     start = started(REVIEWS).weights
-    inputs = given(Trainer(method, case.settings), learnt_of("reward_model_reviews").weights, start)
-    written = evaluate(method, case.settings, REVIEWS, inputs)
+    weights = learnt_of("reward_model_reviews").weights
+    written = evaluate(method, case.settings, REVIEWS, weights, start=start)
     assert value(written, "pair_accuracy") == accuracy
     (right,), (ties,) = rows(written, "pair_accuracy"), rows(written, "pair_ties")
     assert ties.n == SAMPLES * 6  # every two of four responses
@@ -399,7 +412,7 @@ def test_a_column_is_one_entrys() -> None:
             method = find_method(entry.method)
             if method.family == "preferences" and method.trains():
                 settings = profiles.typed_settings(method, entry.settings, "")
-                labels.setdefault(entry.task, []).append(_label(method.module(), settings))
+                labels.setdefault(entry.task, []).append(_label(method.name, settings))
         assert all(len(set(of_task)) == len(of_task) for of_task in labels.values()), labels
 
 
@@ -413,15 +426,15 @@ def test_what_was_noted_along_training_is_drawn() -> None:
 
 
 def test_what_cannot_be_measured_is_refused() -> None:
-    base = given(Trainer(sft, settings_of(sft)), started(SUMS).weights)
+    base = started(SUMS).weights
     with pytest.raises(InputError, match=r"^best_of_n: not measured on task sums; give it one of reviews$"):
-        evaluate(best_of_n, BEST, SUMS, base)
+        evaluate(best_of_n, BEST, SUMS, base, Trainer(sft, settings_of(sft)))
     scorer = settings_of(reward_model, pairs=COUNT)
     weights = trained(reward_model, scorer, SUMS, origin(SUMS), steps=1).weights
     with pytest.raises(
         InputError, match=r"^reward_model, gpt_nano: not measured on task sums; give it one of reviews$"
     ):
-        evaluate(reward_model, scorer, SUMS, given(Trainer(reward_model, scorer), weights, started(SUMS).weights))
+        evaluate(reward_model, scorer, SUMS, weights, start=base)
 
 
 def test_more_samples_than_prompts_go_round() -> None:

@@ -1,19 +1,21 @@
 """Evaluation of stochastic approximation: rows, protocols, drawings, and what happens to paths that diverge."""
 
 import math
+from dataclasses import replace
 
 import numpy as np
 import pytest
 
-from benchmarks.errors import InputError
 from benchmarks.families.stochastic_approximation.evaluate import evaluate
 from benchmarks.families.stochastic_approximation.problems import Minimum, Root
-from benchmarks.judging.protocols import Measurement, describe
-from benchmarks.methods import tasks
-from benchmarks.metrics.drawings import Board, Histogram, Lines
-from benchmarks.metrics.measured import Inputs
-from implementations.stochastic_approximation import robbins_monro, sgd
+from benchmarks.files.errors import InputError
+from benchmarks.plan.methods import tasks
+from benchmarks.record.evaluated import Board, Histogram, Lines
+from benchmarks.record.measurement import Measurement, describe
+from benchmarks.run.job import EvaluationJob, Trainer
 from implementations.stochastic_approximation.parts.problems import cubic, linear, regression, square
+from implementations.stochastic_approximation.robbins_monro import METHOD as robbins_monro
+from implementations.stochastic_approximation.sgd import METHOD as sgd
 
 LINE = Root("line", "made up", (5, 20, 200), linear(1.0, 0.0, 1.0, 1.0))
 CUBIC = Root("cubic", "made up", (50,), cubic())
@@ -32,13 +34,20 @@ CASES = {
 }
 
 
-def nothing(*_):
-    raise AssertionError
-
-
 def taken(method, settings, task, samples, seed=0):
-    inputs = Inputs(seed, samples, {}, images=nothing, features=nothing, weights=nothing, curve=nothing)
-    return evaluate(method, method.Settings(**settings), task, inputs)
+    chosen = method.settings(**settings)
+    return evaluate(
+        EvaluationJob(
+            entry="it",
+            method_name="it",
+            method=method,
+            settings=chosen,
+            task=task,
+            seed=seed,
+            samples=samples,
+            trainer=Trainer(method, chosen),
+        )
+    )
 
 
 @pytest.fixture(scope="module", params=CASES)
@@ -123,15 +132,11 @@ def test_identities_of_the_book_are_checked_where_they_hold():
 def test_a_wrong_identity_would_be_seen():
     """The check does not look at gains that a method merely claims to have."""
 
-    class Lazy:
-        PROBLEM, Settings = sgd.PROBLEM, sgd.Settings
-        gains = staticmethod(sgd.gains)
+    def iterates(problem, settings, paths, generator, checkpoints):
+        return sgd.iterates(problem, sgd.settings(batch=5, offset=1), paths, generator, checkpoints)
 
-        @staticmethod
-        def iterates(problem, settings, paths, generator, checkpoints):
-            return sgd.iterates(problem, sgd.Settings(batch=5, offset=1), paths, generator, checkpoints)
-
-    assert values(taken(Lazy, {"batch": 5}, MEAN, 20))["identity_error", "default"] > 0.1
+    lazy = replace(sgd, iterates=iterates)
+    assert values(taken(lazy, {"batch": 5}, MEAN, 20))["identity_error", "default"] > 0.1
 
 
 def test_a_method_is_not_asked_for_what_it_does_not_take():
@@ -146,4 +151,3 @@ def test_tasks_have_names_of_their_own_and_rising_steps():
         assert set(task.steps) <= set(task.marks())
         assert task.marks()[-1] == task.steps[-1]
         assert task.dataset is None
-        assert task.settings() == {}

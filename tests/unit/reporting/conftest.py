@@ -1,19 +1,19 @@
-"""A small results/ tree: a flow that diverged once, a puzzle, a stale row, and names that must be escaped."""
+"""Small results: a flow that diverged once, a puzzle, a stale row, and names that must be escaped."""
 
-import csv
-import io
 import re
 from collections.abc import Callable
-from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pytest
 
-from benchmarks.judging.protocols import Measurement, describe
-from benchmarks.metrics import measured
-from benchmarks.metrics.drawings import Board, Histogram, Line, Lines
-from benchmarks.records import (
+from benchmarks.judging import tables
+from benchmarks.judging.results import Results
+from benchmarks.judging.verdicts import Verdict
+from benchmarks.record import evaluated as measured
+from benchmarks.record.evaluated import Board, Histogram, Line, Lines
+from benchmarks.record.measurement import Measurement
+from benchmarks.record.records import (
     CurvePoint,
     EntryReceipt,
     EntryRecord,
@@ -21,21 +21,10 @@ from benchmarks.records import (
     Picture,
     RunRecord,
     StageReceipt,
-    metric,
 )
-from benchmarks.reporting import read
-from benchmarks.typed_files import write_json, write_text
+from tests.unit.judged import PAPER, claim, metric
 
 HOSTILE = "<script>alert(1)</script> 50 % & a_b | $x$ #1"
-
-
-def table(header: str, rows: list[dict[str, Any]]) -> str:
-    """A CSV as the judge writes it; fields left out are empty."""
-    file = io.StringIO()
-    writer = csv.DictWriter(file, header.split(","), restval="", lineterminator="\n")
-    writer.writeheader()
-    writer.writerows(rows)
-    return file.getvalue()
 
 
 def curve(seed: int) -> list[CurvePoint]:
@@ -137,81 +126,43 @@ def receipt(profile: str, entry: str, seeds: tuple[int | None, ...]) -> EntryRec
     return EntryReceipt(profile=profile, entry=entry, stages=stages)
 
 
-def scores(record: EntryRecord, stale: str = "") -> list[dict[str, Any]]:
-    rows: dict[tuple[str, str], dict[str, Any]] = {}
-    for run in record.runs:
-        for found in run.metrics:
-            row = rows.setdefault(
-                (describe(found.variant), found.name),
-                {
-                    **{name: getattr(record, name) for name in ("entry", "method", "task", "tier", "source")},
-                    **{name: getattr(found, name) for name in ("unit", "direction", "fingerprint")},
-                    "variant": describe(found.variant),
-                    "metric": found.name,
-                    "stale": stale,
-                    "values": [],
-                },
-            )
-            row["values"].append(found.value)
-    for row in rows.values():
-        values = row.pop("values")
-        mean = float(np.mean(values))
-        row |= {"seeds": f"{len(values)} of {len(record.runs)}", "mean": mean, "low": mean - 1.5, "high": mean + 1.5}
-        row["interval"] = "95 % Student t"
-    return list(rows.values())
+def verdict(word: str, records: list[EntryRecord], **fields: Any) -> Verdict:
+    """A verdict with a claim of its own; of `fields`, those that no Verdict has are of the claim."""
+    told = {"task": "", "ours": None, "low": None, "high": None, "seeds": "", "reason": "", **fields}
+    of_verdict = {name: told.pop(name) for name in ("task", "ours", "low", "high", "seeds", "reason")}
+    return Verdict(claim(**{"kind": "value", **told}), PAPER, verdict=word, records=tuple(records), **of_verdict)
 
 
-def judged(stale: str) -> list[dict[str, Any]]:
-    common = {"paper": "NICE (2014) & others", "evidence": "verified", "scope": "paper", "kind": "value"}
-    numbers = {"task": "digits", "metric": "log_likelihood", "ours": -69.0, "low": -70.5, "high": -67.5}
-    return [
-        {**common, **numbers, "claim": "nice_ll", "where": "Table 1", "paper_value": -69.25, "seeds": "3 of 4"}
-        | {"verdict": "undecided", "reason": f"seed 3 diverged: {HOSTILE}", "stale": stale},
-        {**common, "claim": "container_looks", "where": "p. 3", "paper_value": 1, "ours": 1, "seeds": "2 of 2"}
-        | {"verdict": "reproduced", "reason": "as printed", "task": "container", "metric": "looks"},
-        {**common, "claim": "nice_order", "where": "sec. 2", "ours": 3, "seeds": "1 of 1", "low": 1, "high": 5}
-        | {"verdict": "fails at short scale", "reason": "p = 0.9"},
-        {**common, "claim": "nice_mnist", "where": "Table 1", "paper_value": 1980.5, "evidence": "from_memory"}
-        | {"verdict": "not run", "reason": "entry nice_mnist belongs to h100_1"},
-        {**common, "claim": "container_cost", "where": "p. 3", "kind": "trend", "seeds": "2 of 2", "ours": 960}
-        | {"verdict": "holds at short scale", "reason": "along n", "task": "container", "metric": "looks"},
-        {**common, "claim": HOSTILE, "where": "x_y", "paper_value": "[[1, 2], [3, 4]]", "seeds": "2 of 2"}
-        | {"verdict": "not comparable: split", "reason": "ours was taken on another split"},
+def results(profile: str = "cpu", tier: str = "short", stale: tuple[str, ...] = ("nice_digits",)) -> Results:
+    """A profile as the judge gives it, with a verdict of each kind; `twin` and `third` are rivals of the flow."""
+    made = flow(profile, tier)
+    looks = puzzle(profile, tier)
+    records = [looks, made, *(made.model_copy(update={"entry": name, "drawings": []}) for name in ("third", "twin"))]
+    numbers: dict[str, Any] = {"task": "digits", "metric": "log_likelihood", "ours": -69.0, "low": -70.5, "high": -67.5}
+    reason = f"seed 3 diverged: {HOSTILE}"
+    along: dict[str, Any] = {"kind": "trend", "along": "n", "shape": "rises", "metric": "looks", "entry": "container"}
+    memory = {"evidence": "from_memory", "value": 1980.5}
+    verdicts = [
+        verdict(
+            "undecided", [made], id="nice_ll", where="Table 1", seeds="3 of 4", reason=reason, value=-69.25, **numbers
+        ),
+        verdict("reproduced", [looks], id="container_looks", where=HOSTILE, ours=1.0, seeds="2 of 2", value=1.0),
+        verdict("fails at short scale", [looks], id="nice_order", where="sec. 2", ours=3.0, low=1.0, high=5.0),
+        verdict("not run", [], id="nice_mnist", reason="entry nice_mnist belongs to h100_1", **memory),
+        verdict("holds at short scale", [looks], id="container_cost", task="container", ours=960.0, **along),
+        verdict("not comparable: split", [looks], id="container_split", reason="ours was taken on another split"),
     ]
-
-
-def write_results(root: Path, profile: str = "cpu", tier: str = "short", stale: str = "stale") -> None:
-    """Records, receipts and tables of one profile."""
-    records = [puzzle(profile, tier), flow(profile, tier)]
-    receipts = [receipt(profile, "container", (None,)), receipt(profile, "nice_digits", (0, 1, 2, 3, None))]
-    for record, of in zip(records, receipts, strict=True):
-        write_json(root / f"results/entries/{profile}/{record.entry}.json", record.model_dump())
-        write_json(root / f"results/receipts/{profile}/{record.entry}.json", of.model_dump())
-    scored = [*scores(records[0]), *scores(records[1], stale)]
-    places = [
-        {name: row[name] for name in ("task", "metric", "entry", "variant", "mean", "low", "high", "stale")}
-        | dict(zip(("rank_low", "rank_high"), ranks, strict=True))
-        for row, ranks in [(row, (2, 2) if "script" in row["variant"] else (1, 1)) for row in scored]
-    ]
-    for name in ("twin", "third"):  # two more on the flow's board, not told apart from it
-        rival = {**scored[-1], "entry": name, "stale": ""}
-        scored.append(rival)
-        places.append({**places[-1], "entry": name, "stale": ""})
-    for place in places[-3:]:
-        place |= {"rank_low": 1, "rank_high": 3}
-    folder = root / "results/tables" / profile
-    write_text(folder / "scores.csv", table(read.SCORES, scored))
-    write_text(folder / "leaderboard.csv", table(read.LEADERBOARD, places))
-    write_text(folder / "verdicts.csv", table(read.JUDGED, judged(stale)))
+    receipts = {
+        "container": receipt(profile, "container", (None,)),
+        "nice_digits": receipt(profile, "nice_digits", (0, 1, 2, 3, None)),
+    }
+    return Results(profile, records, verdicts, tables.scores(records, stale), frozenset(stale), receipts)
 
 
 @pytest.fixture(scope="session")
-def results_root(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """Profiles cpu (short) and smoke; read only."""
-    root = tmp_path_factory.mktemp("root")
-    write_results(root, "cpu", "short")
-    write_results(root, "smoke", "smoke", stale="stale+off-profile")
-    return root
+def everything() -> list[Results]:
+    """Profiles cpu (short) and smoke."""
+    return [results(), results("smoke", "smoke")]
 
 
 def check_latex(text: str) -> None:
@@ -224,10 +175,10 @@ def check_latex(text: str) -> None:
     for environment in re.findall(r"\\begin\{(\w+)\}", code):
         assert environment in ("tabular", "longtable")
     for block in re.findall(r"\\begin\{\w+\}(.*?)\\end\{\w+\}", code, re.S):
-        spec = re.match(r"\{([lr]+)\}", block)
+        spec = re.match(r"\{((?:[lr]|p\{[\d.]+\\linewidth\})+)\}\n", block)
         assert spec
         rows = [row for row in block.split("\n") if row.endswith(r"\\") and "multicolumn" not in row]
-        assert {len(re.findall(r"(?<!\\)&", row)) + 1 for row in rows} == {len(spec[1])}
+        assert {len(re.findall(r"(?<!\\)&", row)) + 1 for row in rows} == {len(re.findall(r"[lr](?!i)|p\{", spec[1]))}
         assert [r"\toprule" in block, r"\midrule" in block, r"\bottomrule" in block] == [True] * 3
         assert r"\hline" not in block
 

@@ -1,28 +1,32 @@
 """Figures one by one: what is drawn, how large, and what is told of damaged pictures."""
 
+import base64
+import io
 import re
-from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pytest
+from PIL import Image
 
-from benchmarks.errors import InputError
-from benchmarks.judging.protocols import Measurement
-from benchmarks.metrics import measured
-from benchmarks.records import EntryRecord, Picture, RunRecord, metric, read_record
-from benchmarks.reporting import curves, pictures, read
-from tests.unit.judged import number, record, run
-
-
-@pytest.fixture
-def flow(results_root: Path) -> EntryRecord:
-    return read_record(results_root / "results/entries/cpu/nice_digits.json")
+from benchmarks.files.errors import InputError
+from benchmarks.judging.results import Results
+from benchmarks.record import evaluated as measured
+from benchmarks.record.measurement import Measurement
+from benchmarks.record.records import EntryRecord, Picture, RunRecord
+from benchmarks.reporting import curves, pictures
+from tests.unit.judged import metric, number, record, run
+from tests.unit.reporting.conftest import verdict
 
 
 @pytest.fixture
-def puzzle(results_root: Path) -> EntryRecord:
-    return read_record(results_root / "results/entries/cpu/container.json")
+def flow(everything: list[Results]) -> EntryRecord:
+    return next(record for record in everything[0].records if record.entry == "nice_digits")
+
+
+@pytest.fixture
+def puzzle(everything: list[Results]) -> EntryRecord:
+    return next(record for record in everything[0].records if record.entry == "container")
 
 
 def picture(shape: tuple[int, ...], columns: int = 0, top: int = 255) -> Picture:
@@ -54,10 +58,10 @@ def test_names_titles_and_words_of_pictures(flow: EntryRecord) -> None:
         ((1, 64, 64), 0, (1, 1)),
         ((2, 64, 64), 2, (1, 2)),
         ((6, 3, 5, 4), 3, (2, 3)),
-        ((250, 4, 4), 0, (10, 10)),
+        ((250, 4, 4), 0, (5, 5)),  # as many as are kept
         ((250, 4, 4), 9, (11, 9)),  # whole rows of at most a hundred
-        ((100, 28, 28), 0, (10, 10)),
-        ((100, 3, 32, 32), 0, (5, 7)),  # colours weigh more: at most 39
+        ((100, 28, 28), 0, (5, 5)),
+        ((50, 3, 32, 32), 10, (3, 10)),  # colours weigh more: at most 39
         ((40, 3, 100, 100), 0, (2, 2)),
         ((4, 500, 500), 2, (1, 2)),  # one row is the least
     ],
@@ -88,10 +92,13 @@ def test_channels_stay_in_their_order() -> None:
 
 
 def test_the_page_holds_a_density_pixel_by_pixel(flow: EntryRecord) -> None:
-    """Noise is the worst case of compression: 64 by 64 bytes, four channels, base 64."""
+    """Noise is the worst case of compression: 64 by 64 bytes, base 64."""
     figure = pictures.pictures(flow)[2]
-    assert len(figure.svg) < 64 * 64 * 4 * 4 / 3 + 6000
-    assert b"pixelated" in figure.svg
+    packed = re.search(r'src="data:image/png;base64,([^"]+)"', figure.markup)
+    assert packed
+    shown = Image.open(io.BytesIO(base64.b64decode(packed[1])))
+    assert np.array_equal(np.asarray(shown), flow.pictures[2].array()[0])
+    assert len(figure.markup) < 64 * 64 * 4 / 3 + 1000
 
 
 @pytest.mark.parametrize(
@@ -138,16 +145,16 @@ def test_noted_quantities_have_a_figure_each(flow: EntryRecord) -> None:
     (figure,) = curves.noted_curves(flow)
     assert figure.name == "noted_evaluations_nice_digits"
     assert "seed 0 from 14 to 38" in figure.alt
-    assert all(f"seed {seed}" in figure.svg.decode() for seed in range(4))
+    assert all(f"seed {seed}" in figure.markup for seed in range(4))
     assert "noted" not in "".join(figure.name for figure in curves.learning_curves(flow))
     lone = flow.model_copy(update={"runs": [one.model_copy(update={"curve": one.curve[:1]}) for one in flow.runs]})
     assert curves.noted_curves(lone) == []
 
 
-def results_of(records: list[EntryRecord], **verdict: Any) -> read.Results:
-    empty = dict.fromkeys(read.JUDGED.split(","), "")
-    judged = read.Judged(**{**empty, "kind": "trend", "task": "digits", "metric": "score", **verdict})
-    return read.Results("cpu", [], [], [judged], records, {})
+def results_of(records: list[EntryRecord], task: str = "digits", **fields: Any) -> Results:
+    trend = {"kind": "trend", "along": "n", "shape": "rises"}
+    told = verdict("undecided", records, task=task, **(fields if "kind" in fields else trend | fields))
+    return Results("cpu", records, [told], [], frozenset(), {})
 
 
 def of_length(length: int, method: str = "method_a", values: tuple[float, ...] = (1.0, 1.1, 0.9), **also: Any) -> Any:
@@ -160,14 +167,14 @@ def test_a_judged_trend_has_a_figure() -> None:
     (figure,) = curves.judged_trends(results_of(records))
     assert figure.name == "trend_digits_score_n"
     assert "method_a: from 2 to 32; method_b: from 2 to 32" in figure.alt
-    assert "score (points)" in figure.svg.decode()
+    assert "score (points)" in figure.markup
 
 
 @pytest.mark.parametrize(
     ("records", "verdict"),
     [
         ([of_length(n) for n in (2, 8)], {}),  # too few for a trend
-        ([of_length(n) for n in (2, 8, 32)], {"kind": "ordering"}),
+        ([of_length(n) for n in (2, 8, 32)], {"kind": "value"}),
         ([of_length(n) for n in (2, 8, 32)], {"metric": "other"}),
         ([of_length(n) for n in (2, 8, 32)], {"task": "mnist"}),
         ([of_length(n, solver=f"euler_{n}") for n in (2, 8, 32)], {}),  # each in a variant of its own

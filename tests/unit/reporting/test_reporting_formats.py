@@ -1,14 +1,11 @@
-"""The table model and its renderers, number formatting, and reading of damaged tables."""
+"""The table model and its renderers, and how numbers are written."""
 
 import re
-import shutil
 from collections.abc import Callable
-from pathlib import Path
 
 import pytest
 
-from benchmarks.errors import InputError
-from benchmarks.reporting import latex, markdown, numbers, read
+from benchmarks.reporting import latex, markdown, numbers
 from benchmarks.reporting.table import Cell, Column, Table, anchors
 
 HOSTILE = "<script>&amp; 50 % a_b_ _c | `d` *e* [f](g) $x$ #1 \\ ~ ^ {h}\nnext"
@@ -47,7 +44,6 @@ def test_other_numbers() -> None:
     ]
     assert [numbers.rank(1, 1), numbers.rank(1, 3)] == ["1", "1–3"]
     assert [numbers.seconds(s) for s in (3.0213, 119.9, 300, 7200)] == ["3.02 s", "120 s", "5.0 min", "2.0 h"]
-    assert [numbers.done(text) for text in ("5 of 5", "4 of 5 and 3 of 3", "")] == [5, 3, 0]
 
 
 def test_rows_must_fit_their_headings() -> None:
@@ -80,52 +76,19 @@ def test_latex_escapes_and_balances(assert_latex: Callable[[str], None]) -> None
     assert_latex(text)
 
 
+def test_latex_columns_of_long_texts_share_what_the_others_leave_of_a_line(assert_latex: Callable[[str], None]) -> None:
+    row = (Cell("an_id " * 20), Cell("words " * 20), Cell("1.5"), Cell("holds"))
+    text = latex.table(Table("t", "", (Column("a"), Column("b"), Column("c", "right"), Column("d")), (row,)))
+    widths = [float(width) for width in re.findall(r"p\{([\d.]+)\\linewidth\}", text.partition("\\toprule")[0])]
+    assert len(widths) == 2
+    assert widths[0] == widths[1]
+    assert 0.7 < sum(widths) < 0.9
+    assert r"\raggedright an\_\allowbreak{}id" in text
+    assert_latex(text)
+
+
 def test_long_latex_tables_break_over_pages(assert_latex: Callable[[str], None]) -> None:
     text = latex.table(Table("t", "", (Column("a"),), ((Cell("x"),),) * 100))
     assert r"\begin{longtable}{l}" in text
     assert r"\endhead" in text
     assert_latex(text)
-
-
-def damaged(results_root: Path, tmp_path: Path, name: str, old: str, new: str) -> Path:
-    shutil.copytree(results_root, tmp_path / "root")
-    path = tmp_path / "root/results/tables/cpu" / name
-    text = path.read_text()
-    assert old in text
-    path.write_text(text.replace(old, new, 1))
-    return tmp_path / "root"
-
-
-@pytest.mark.parametrize(
-    ("name", "old", "new", "sentence"),
-    [
-        ("scores.csv", "entry,variant,", "entry,", "header: found entry,method"),
-        ("scores.csv", "1023.5", "nan", "scores.csv: row 4: mean: found 'nan'"),
-        ("scores.csv", ",lower,", ",down,", "row 2: direction: found 'down'"),
-        ("scores.csv", "container,", "container,extra,", "row 2: found 17 fields"),
-        ("scores.csv", "stale\n", '"stale', "not readable as CSV"),
-        ("leaderboard.csv", ",2,2,", ",2,two,", "rank_high: found 'two'"),
-        ("leaderboard.csv", ",stale\n", ",\n", "header"),
-        ("verdicts.csv", ",reproduced,", ",proved,", "row 3: verdict: found 'proved'; a verdict is one of reproduced"),
-        ("verdicts.csv", "verified,stale", "verified,old", "row 2: stale: found old; marks are stale"),
-    ],
-)
-def test_damaged_tables_are_told(
-    results_root: Path, tmp_path: Path, name: str, old: str, new: str, sentence: str
-) -> None:
-    root = damaged(results_root, tmp_path, name, old, new)
-    with pytest.raises(InputError) as error:
-        read.results("cpu", root)
-    assert sentence in str(error.value)
-    assert "\n" not in str(error.value)
-
-
-def test_absent_and_unreadable_tables_are_told(results_root: Path, tmp_path: Path) -> None:
-    root = damaged(results_root, tmp_path, "scores.csv", "c", "c")
-    path = root / "results/tables/cpu/scores.csv"
-    path.write_bytes(b"\xff" + path.read_bytes())
-    with pytest.raises(InputError, match="byte 0 is not UTF-8"):
-        read.results("cpu", root)
-    path.unlink()
-    with pytest.raises(InputError, match=r"scores\.csv: no such file"):
-        read.results("cpu", root)

@@ -7,16 +7,16 @@ from typing import Any
 
 import pytest
 
-from benchmarks.errors import InputError
-from benchmarks.metrics.drawings import Lines
-from benchmarks.metrics.passages import Passages, Written
-from benchmarks.records import EntryRecord, read_record
-from benchmarks.reporting import drawings, html, markdown, pages, passages, read
+from benchmarks.files.errors import InputError
+from benchmarks.files.typed_files import write_json
+from benchmarks.judging.results import Results
+from benchmarks.record.evaluated import Lines, Passages
+from benchmarks.record.records import EntryRecord, read_record
+from benchmarks.reporting import drawings, passages
 from benchmarks.reporting.table import Table
-from benchmarks.typed_files import write_json
 from tests.unit.judged import record, run
 from tests.unit.reporting.conftest import HOSTILE
-from tests.unit.reporting.test_reporting_pages import Page
+from tests.unit.reporting.test_reporting_site import Page, page_of
 
 PROMPTS = ["the film", "a very"]
 SFT = Passages("responses", "Responses to test prompts", "SFT", PROMPTS, ["is long", "bad one"])
@@ -28,8 +28,8 @@ def told(*given: Any, entry: str = "entry_a", **fields: Any) -> EntryRecord:
     return record([run(0)], entry, drawings=list(given), **fields)
 
 
-def results(*records: EntryRecord) -> read.Results:
-    return read.Results("cpu", [], [], [], list(records), {})
+def results(*records: EntryRecord) -> Results:
+    return Results("cpu", list(records), [], [], frozenset(), {})
 
 
 def tables(*records: EntryRecord) -> list[Table]:
@@ -58,12 +58,12 @@ PLAIN = json.loads(json.dumps(told(SFT).model_dump()["drawings"][0]))
         ({**PLAIN, "name": "The responses"}, "name 'The responses' of a drawing: small letters, digits and"),
         ({**PLAIN, "title": " "}, "drawing responses: title is empty"),
         ({**PLAIN, "label": ""}, "passages responses: label is empty; say whose texts they are"),
-        ({**PLAIN, "texts": ["one", 2]}, "drawings.0.texts.1: found 2; a valid string"),
+        ({**PLAIN, "texts": ["one", 2]}, "drawings.0.texts.1: found 2; must be a valid string"),
         ({**PLAIN, "texts": "one"}, "drawings.0.texts"),
         ({**PLAIN, "author": "me"}, "drawings.0.author"),
         ({**PLAIN, "place": 0.5}, "drawings.0.place"),
         ({key: PLAIN[key] for key in PLAIN if key != "prompts"}, "drawings.0.prompts: missing"),
-        ({**PLAIN, "kind": "text"}, "allowed: 'board', 'lines', 'histogram', 'passages'"),
+        ({**PLAIN, "kind": "text"}, "must be 'board', 'lines', 'histogram', 'passages'"),
     ],
 )
 def test_malformed_passages_are_told_in_one_sentence(tmp_path: Path, given: Any, reason: str) -> None:
@@ -84,7 +84,6 @@ def test_writers_share_a_name_and_each_stands_once() -> None:
 
 
 def test_what_is_written_is_also_drawn() -> None:
-    assert Written([]).passages == Written([]).drawings == []
     assert drawings.drawings(told(SFT)) == []  # texts are no figure
 
 
@@ -132,55 +131,24 @@ def test_texts_are_shown_as_they_are_but_for_what_nobody_can_see() -> None:
     assert texts(table)[1:] == [["p", "one\n two\t3\ufffd\ufffd"], ["q", "(nothing)"]]
 
 
-def test_markdown_shows_the_first_rows_on_a_line_each() -> None:
-    long = Passages("it", "Long", "model", [f"p{k}" for k in range(20)], ["one\n\ntwo " + "x" * 500] * 20)
-    (table,) = tables(told(long))
-    short = passages.shortened(table)
-    assert len(short.rows) == passages.SHORT_ROWS
-    assert short.caption.endswith(f"The first {passages.SHORT_ROWS}; all are in index.html.")
-    assert short.rows[0][1].text.startswith("one ⏎ two xxx")
-    assert len(short.rows[0][1].text) == passages.SHORT_TEXT
-    assert texts(passages.shortened(tables(told(SFT))[0])) == texts(tables(told(SFT))[0])
-    lines = markdown.table(short).splitlines()
-    assert len(lines) == 2 + passages.SHORT_ROWS
-
-
 # Pages
-def report(*records: EntryRecord) -> tuple[str, str]:
-    made = pages.report(results(*records))
-    return made["index.html"].decode(), made["README.md"].decode()
-
-
 def test_hostile_texts_do_nothing() -> None:
     hostile = Passages(
         "it", HOSTILE, HOSTILE, [HOSTILE, "</td></table>"], ["<img src=http://x.invalid onerror=y>", "a|b"]
     )
-    index, readme = report(told(hostile))
-    page = Page(index)
+    page = Page(page_of(results(told(hostile))))
     assert page.open == []
     assert [tag for tag, _ in page.tags].count("script") == 1
     assert not [tag for tag, _ in page.tags if tag == "img"]
     assert page.row("</td></table>") == ["</td></table>", "a|b"]
-    assert "<script" not in readme
-    assert "<img" not in readme
-    assert r"| &lt;/td&gt;&lt;/table&gt; | a\|b |" in readme
 
 
 def test_the_page_has_a_section_of_its_own_that_scrolls() -> None:
-    index, readme = report(told(DPO, TRUTH, entry="dpo"), told(SFT, entry="sft"))
+    index = page_of(results(told(DPO, TRUTH, entry="dpo"), told(SFT, entry="sft")))
     page = Page(index)
     assert {"passages", "passages-digits-responses-to-test-prompts"} <= set(page.ids)
     assert "#passages" in page.links
     assert page.row("the film") == ["the film", "was fine", "is great", "is long"]
     assert [given["class"] for tag, given in page.tags if "texts" in (given.get("class") or "")] == ["scroll texts"]
     assert re.search(r"\.texts \{[^}]*overflow: auto", index)
-    assert "## Texts side by side" in readme
-    assert "| the film | was fine | is great | is long |" in readme
-    assert "| a very | good one | *(nothing)* | bad one |" in readme
-
-
-def test_a_report_without_texts_says_nothing_of_them() -> None:
-    index, readme = report(told())
-    assert "passages" not in Page(index).ids
-    assert "side by side" not in index + readme
-    assert html.TEMPLATES.is_dir()
+    assert "passages" not in Page(page_of(results(told()))).ids

@@ -5,6 +5,7 @@ import math
 import torch
 from torch import Tensor
 
+from implementations.common.errors import Unsupported
 from implementations.common.oracles import GaussianMixture
 
 ROWS = 1000  # of the table of distances at a time
@@ -18,7 +19,7 @@ def energy_distance(x: Tensor, law: GaussianMixture, deviation: float) -> float:
     square this name). All components of the law are N(mean, deviation^2 I). Raises ValueError on fewer than two points.
     """
     if len(x) < 2:
-        raise ValueError(f"samples: found {len(x)}; pairs need at least 2")
+        raise Unsupported(f"samples: found {len(x)}; pairs need at least 2")
     within = sum(float(torch.cdist(part, x, compute_mode=DIRECT).sum()) for part in x.split(ROWS)) / (
         len(x) * (len(x) - 1)
     )

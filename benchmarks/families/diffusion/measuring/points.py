@@ -4,28 +4,25 @@ Each sampler walks by the true score as well: the distance is then that of its s
 """
 
 import math
-import time
-from dataclasses import dataclass, replace
+from dataclasses import replace
 
 import numpy as np
 import torch
-from numpy.typing import NDArray
 from torch import Tensor, nn
 
 from benchmarks.families.diffusion.measuring.energy_distance import energy_distance
+from benchmarks.families.diffusion.measuring.sampling import Sampled, Sampling, draws
 from benchmarks.families.diffusion.measuring.trained import (
     NOISE_SEED,
     PROTOCOL,
-    Trained,
+    Subject,
     counted_evaluations,
     drawn,
     name_of,
-    variants,
 )
 from benchmarks.families.diffusion.mixtures import mixture
 from benchmarks.families.diffusion.problems import MixtureGeneration
-from benchmarks.metrics.drawings import Drawing, Line, Lines, rounded
-from benchmarks.metrics.measured import Measured, Picture, Value
+from benchmarks.record.evaluated import Drawing, Line, Lines, Measured, Picture, Value, rounded
 from implementations.common.denoisers import MixtureDenoiser
 from implementations.common.oracles import GaussianMixture
 from implementations.diffusion.parts.backbones import Backbone
@@ -35,26 +32,6 @@ from implementations.diffusion.parts.paths import mixed
 SIGMAS = (0.02, 0.05, 0.1, 0.2, 0.5, 1.0, 2.0, 5.0)  # noise over scale; the data's deviation is 0.5
 REFERENCE = "the law that drew the points"
 CELLS, REACH = 64, 1.25  # a side of the picture; it covers [-1.25, 1.25]^2
-
-
-@dataclass(frozen=True)
-class Sampled:
-    """What one sampler gave with one number of steps."""
-
-    sampler: str
-    points: NDArray[np.float64]  # (n, 2)
-    evaluations: float
-    distance: float  # energy distance
-    by_true_score: tuple[float, float]  # evaluations and distance of as many points by the true score
-
-
-@dataclass(frozen=True)
-class Judged:
-    """Rows, the samples that they are of, and the seconds that each sampler took to draw them."""
-
-    rows: list[Measured]
-    sampled: list[Sampled]
-    seconds: dict[str, float]
 
 
 class _TrueNetwork(nn.Module):
@@ -70,44 +47,40 @@ class _TrueNetwork(nn.Module):
         return found
 
 
-def _true(trained: Trained, task: MixtureGeneration) -> Trained:
+def _true(trained: Subject, task: MixtureGeneration) -> Subject:
     """The same, with a model that is exact."""
     network = Backbone(_TrueNetwork(mixture(task)), task.shape)
     return replace(trained, model=Denoiser(network, data(lambda sigma: sigma)))
 
 
-def judged(trained: Trained, task: MixtureGeneration) -> Judged:
+def judged(trained: Subject, task: MixtureGeneration) -> Sampling:
     """Energy distance of every sampler at every number of evaluations of the task, of an adaptive one once."""
     law, true = mixture(task), _true(trained, task)
-    count = trained.inputs.samples
+    count = trained.job.samples
     protocol: dict[str, Value] = {"reference": REFERENCE, "samples": count}
-    rows: list[Measured] = []
-    sampled: list[Sampled] = []
-    seconds: dict[str, float] = {}
-    for sampler in trained.method.SAMPLERS:
-        name = f"sampling by {name_of(sampler)}"
-        asked = variants(trained, sampler)
-        began = time.monotonic()
-        found = [drawn(trained, sampler, steps, count) for steps, _ in asked]
-        seconds[name] = time.monotonic() - began
-        for each, (steps, variant) in zip(found, asked, strict=True):
-            other = drawn(true, sampler, steps, count)
-            far, of_true = (energy_distance(torch.from_numpy(x.examples), law, task.deviation) for x in (each, other))
-            unit, name_true = "energy distance", "energy_distance_true_score"
-            rows.append(Measured("energy_distance", far, unit, "lower", count, protocol | PROTOCOL, variant))
-            rows.append(
-                Measured(name_true, of_true, unit, "lower", count, protocol | {"arithmetic": "float64"}, variant)
-            )
-            rows += counted_evaluations(each, variant)
-            by_true = other.evaluations, of_true
-            sampled.append(Sampled(name_of(sampler), each.examples, each.evaluations, far, by_true))
-    return Judged(rows, sampled, seconds)
+    of_true: dict[str, Value] = {**protocol, "arithmetic": "float64"}
+    unit = "energy distance"
+    found = Sampling()
+    for draw in draws(trained, found.seconds):
+        samples, other = draw.samples, drawn(true, draw.sampler, draw.steps, count)
+        far, least = (energy_distance(torch.from_numpy(x.examples), law, task.deviation) for x in (samples, other))
+        found.rows.extend(
+            [
+                Measured("energy_distance", far, unit, "lower", count, protocol | PROTOCOL, draw.variant),
+                Measured("energy_distance_true_score", least, unit, "lower", count, of_true, draw.variant),
+                *counted_evaluations(samples, draw.variant),
+            ]
+        )
+        by_true = other.evaluations, least
+        found.sampled.append(Sampled(name_of(draw.sampler), samples.examples, samples.evaluations, far, by_true))
+    return found
 
 
-def score_errors(trained: Trained, task: MixtureGeneration) -> list[Measured]:
-    """E (e - e*)^2, a mean over the dimensions, at several levels of noise: of the noises that the learned and the true
-    denoiser imply, so sigma^2 times the square error of the score of x + sigma noise. Points and noises are the same
-    for every model.
+def score_errors(trained: Subject, task: MixtureGeneration) -> list[Measured]:
+    """E (e - e*)^2, a mean over the dimensions, at several levels of noise.
+
+    These are the noises that the learned and the true denoiser imply, so it is sigma^2 times the square error of the
+    score of x + sigma noise. Points and noises are the same for every model.
     """
     x0, true = trained.examples("test"), MixtureDenoiser(mixture(task, trained.device))
     noise = torch.randn(x0.shape, dtype=x0.dtype, generator=trained.generator("score"), device=trained.device)
@@ -122,13 +95,10 @@ def score_errors(trained: Trained, task: MixtureGeneration) -> list[Measured]:
     return rows
 
 
-def drawings(judged_samples: Judged, errors: list[Measured]) -> list[Drawing]:
+def drawings(judged_samples: Sampling, errors: list[Measured]) -> list[Drawing]:
     """Energy distance against evaluations, two lines a sampler, and the score's error against the noise."""
-    by_sampler: dict[str, list[Sampled]] = {}
-    for each in judged_samples.sampled:
-        by_sampler.setdefault(each.sampler, []).append(each)
     lines = []
-    for name, found in by_sampler.items():
+    for name, found in judged_samples.by_sampler().items():
         lines.append(_line(name, [(each.evaluations, each.distance) for each in found]))
         lines.append(_line(f"{name}, true score", [each.by_true_score for each in found], theory=True))
     along = "evaluations of the network for each point"
@@ -147,15 +117,15 @@ def _line(label: str, places: list[tuple[float, float]], theory: bool = False) -
     return Line(label, rounded(x), rounded(y), theory)
 
 
-def pictures(task: MixtureGeneration, judged_samples: Judged) -> list[Picture]:
+def pictures(task: MixtureGeneration, judged_samples: Sampling) -> list[Picture]:
     """The density beside a histogram of the samples that lie nearest to it."""
-    best = min(judged_samples.sampled, key=lambda each: each.distance)
+    best = judged_samples.best()
     edges = np.linspace(-REACH, REACH, CELLS + 1)
-    counted, _, _ = np.histogram2d(best.points[:, 1], best.points[:, 0], bins=(edges, edges))
+    counted, _, _ = np.histogram2d(best.examples[:, 1], best.examples[:, 0], bins=(edges, edges))
     centres = torch.from_numpy((edges[:-1] + edges[1:]) / 2)
     across = torch.cartesian_prod(centres, centres).flip(1)
     cell = (edges[1] - edges[0]) ** 2
-    expected = mixture(task).log_prob(across).exp().reshape(CELLS, CELLS).numpy() * cell * len(best.points)
+    expected = mixture(task).log_prob(across).exp().reshape(CELLS, CELLS).numpy() * cell * len(best.examples)
     # Square roots, so that thin parts can be seen; the second coordinate rises upwards.
     grey = [np.rint(np.sqrt(np.clip(each / expected.max(), 0, 1)) * 255)[::-1] for each in (expected, counted)]
     title = f"left the density, right samples by {best.sampler} with {best.evaluations:g} evaluations"

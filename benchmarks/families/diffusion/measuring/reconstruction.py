@@ -2,15 +2,14 @@
 
 import torch
 
-from benchmarks.families.diffusion.measuring.trained import BATCH, Trained
-from benchmarks.metrics.measured import Measured, Value
+from benchmarks.families.diffusion.measuring.trained import BATCH, Subject
+from benchmarks.record.evaluated import Measured, Value
 
 
-def reconstruction(trained: Trained) -> list[Measured]:
+def reconstruction(trained: Subject) -> list[Measured]:
     """Of all of test, with each number of steps of the task, the same both ways."""
-    if not hasattr(trained.method, "reconstruction_error"):
+    if (error := trained.method.reconstruction_error) is None:
         return []
-    error = trained.method.reconstruction_error
     x = trained.examples("test")
     rows = []
     for steps in trained.task.evaluations:

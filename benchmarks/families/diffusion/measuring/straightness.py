@@ -2,9 +2,9 @@
 
 import torch
 
-from benchmarks.families.diffusion.measuring.trained import BATCH, Trained
-from benchmarks.metrics.measured import Measured, Value
-from benchmarks.seeds import derive
+from benchmarks.families.diffusion.measuring.trained import BATCH, Subject
+from benchmarks.record.evaluated import Measured, Value
+from benchmarks.run.seeds import derive
 from implementations.diffusion.parts.couplings import transport_cost
 from implementations.diffusion.parts.samplers import Streams
 
@@ -12,14 +12,14 @@ MOST = 10_000  # paths; a mean over as many is known to a percent
 STEPS = 100  # of Euler's rule, on which straightness is taken
 
 
-def straightness(trained: Trained) -> list[Measured]:
+def straightness(trained: Subject) -> list[Measured]:
     """Means over the paths of the samples' own noises, summed over the dimensions, data on [-1, 1]."""
-    if not hasattr(trained.method, "straightness"):
+    if trained.method.straightness is None or trained.method.recorded is None:
         return []
-    paths = min(trained.inputs.samples, MOST)
+    paths = min(trained.job.samples, MOST)
     bent, costs = [], []
     for places in torch.arange(paths).split(BATCH):
-        seeds = [derive(trained.inputs.seed, f"sample {place}") for place in places.tolist()]
+        seeds = [derive(trained.job.seed, f"sample {place}") for place in places.tolist()]
         bent.append(trained.method.straightness(trained.model, trained.settings, STEPS, Streams(seeds)))
         pairs = trained.method.recorded(trained.model, trained.settings, Streams(seeds))
         costs.append(transport_cost(pairs.x0, pairs.noise))

@@ -11,30 +11,19 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from benchmarks.families.diffusion.mixtures import points
-from benchmarks.families.diffusion.problems import ImageGeneration, Problem
+from benchmarks.families.diffusion.problems import ImageGeneration, Task
 from benchmarks.families.diffusion.scale import data
 from benchmarks.metrics.fidelity import quantise
-from benchmarks.metrics.given import Given
-from benchmarks.metrics.measured import Measured, Value
-from benchmarks.seeds import derive, torch_generator
+from benchmarks.record.evaluated import Measured, Value
+from benchmarks.run import inputs
+from benchmarks.run.job import EvaluationJob
+from benchmarks.run.seeds import derive, torch_generator
 from implementations.diffusion.parts.parameterisations import Denoiser
-from implementations.diffusion.parts.protocol import Sampler
+from implementations.diffusion.parts.protocol import DiffusionMethod, Sampler
 from implementations.diffusion.parts.samplers import Streams
 
 BATCH = 1000
 NOISE_SEED = 0  # of what is drawn while measuring: the same for every model, so that differences are the models'
-VARIED = (
-    "sde",
-    "parameterisation",
-    "objective",
-    "preconditioning",
-    "weighting",
-    "noise_density",
-    "path",
-    "coupling",
-    "reflows",
-    "times",
-)
 PROTOCOL: dict[str, Value] = {
     "checkpoint": "best validation loss",
     "arithmetic": "float32 network, float64 state",
@@ -42,23 +31,23 @@ PROTOCOL: dict[str, Value] = {
 
 
 @dataclass(frozen=True)
-class Trained:
+class Subject:
     """A model in float32 with the weights of the best validation, and the method that samples it."""
 
     model: Denoiser
-    method: Any  # the module
+    method: DiffusionMethod
     settings: Any  # the method's
-    task: Problem
-    inputs: Given
+    task: Task
+    job: EvaluationJob
 
     @property
     def device(self) -> str:
-        return str(self.inputs.arithmetic["device"])
+        return self.job.device
 
     def variant(self, **of_the_row: Value) -> dict[str, Value]:
         """How a row is named: settings of the training along which papers compare, and what is the row's own."""
-        settings = self.inputs.trainer.settings
-        return {**{name: getattr(settings, name) for name in VARIED if hasattr(settings, name)}, **of_the_row}
+        trainer = self.job.trainer
+        return {**{name: getattr(trainer.settings, name) for name in trainer.method.varies}, **of_the_row}
 
     def generator(self, purpose: str) -> torch.Generator:
         """For draws on the device while measuring."""
@@ -78,7 +67,7 @@ class Trained:
         """The first of a split, at most so many, as the model sees them: (n, *shape), float64, on the device."""
         if not isinstance(self.task, ImageGeneration):
             return points(self.task, split)[:most].to(self.device)
-        levels = torch.from_numpy(self.inputs.images(split)[:most]).to(self.device)
+        levels = torch.from_numpy(inputs.images(self.job, split)[:most]).to(self.device)
         return data(levels, self.task, self.generator(f"dequantisation of {split}"), torch.float64)
 
 
@@ -105,7 +94,7 @@ def _evaluations(model: Denoiser) -> Iterator[list[int]]:
         handle.remove()
 
 
-def drawn(trained: Trained, sampler: Sampler, steps: int, samples: int, pool: int = 0) -> Drawn:
+def drawn(trained: Subject, sampler: Sampler, steps: int, samples: int, pool: int = 0) -> Drawn:
     """Sample i begins with a noise of its own, which depends on the run's seed, on i and on the pool alone.
 
     So all samplers of a run begin with the same noises, and their differences are not those of luck; pools are
@@ -115,7 +104,7 @@ def drawn(trained: Trained, sampler: Sampler, steps: int, samples: int, pool: in
     of_pool = f" of pool {pool}" if pool else ""
     for first in range(0, samples, BATCH):
         places = range(first, min(first + BATCH, samples))
-        streams = Streams([derive(trained.inputs.seed, f"sample {place}{of_pool}") for place in places])
+        streams = Streams([derive(trained.job.seed, f"sample {place}{of_pool}") for place in places])
         with _evaluations(trained.model) as counted:
             x = sampler(trained.model, trained.settings, steps, streams).cpu().numpy()
         if not np.isfinite(x).all():
@@ -127,7 +116,7 @@ def drawn(trained: Trained, sampler: Sampler, steps: int, samples: int, pool: in
 
 def name_of(sampler: Sampler) -> str:
     """As in the variant of its rows."""
-    return str(getattr(sampler, "__name__", sampler))
+    return sampler.__name__
 
 
 @dataclass(frozen=True)
@@ -146,13 +135,13 @@ class Cost:
         return int((evaluations - self.more) // self.each)
 
 
-def cost_of(trained: Trained, sampler: Sampler) -> Cost:
+def cost_of(trained: Subject, sampler: Sampler) -> Cost:
     """Tried out on one sample, with 2 and 3 steps."""
     two, three = (drawn(trained, sampler, steps, 1).evaluations for steps in (2, 3))
     return Cost(three - two, two - 2 * (three - two))
 
 
-def variants(trained: Trained, sampler: Sampler) -> list[tuple[int, dict[str, Value]]]:
+def variants(trained: Subject, sampler: Sampler) -> list[tuple[int, dict[str, Value]]]:
     """Steps that a sampler is asked for, with the name of the row that they make, by evaluations."""
     name, cost = name_of(sampler), cost_of(trained, sampler)
     if cost.adaptive:

@@ -4,21 +4,22 @@ import numpy as np
 import torch
 
 from benchmarks.families.flows.learning import binarised
-from benchmarks.families.flows.measuring.trained import BATCH, NOISE_SEED, Trained, counts
+from benchmarks.families.flows.measuring.trained import BATCH, NOISE_SEED, Subject, counts
 from benchmarks.families.flows.problems import BinaryAutoencoding
-from benchmarks.metrics.measured import Evaluated, Picture, Value
-from benchmarks.seeds import torch_generator
+from benchmarks.record.evaluated import Evaluated, Picture, Value
+from benchmarks.run import inputs
+from benchmarks.run.seeds import torch_generator
 from implementations.flows.parts.autoencoder import Autoencoder
 
 DRAWS = 20  # of the posterior an image, for the mean of the bound
 IMPORTANCE_SAMPLES = 500  # an image; 28x28 images take many minutes
 
 
-def measure(task: BinaryAutoencoding, trained: Trained) -> Evaluated:
+def measure(task: BinaryAutoencoding, trained: Subject) -> Evaluated:
     """Rows in float64 and draws of the decoder's means."""
-    model, inputs = trained.model, trained.inputs
+    model, job = trained.model, trained.job
     assert isinstance(model, Autoencoder)
-    images = inputs.images("test")
+    images = inputs.images(job, "test")
     x = binarised(torch.from_numpy(images.reshape(len(images), -1)), task).double()
     protocol: dict[str, Value] = {
         "split": "test",
@@ -32,7 +33,7 @@ def measure(task: BinaryAutoencoding, trained: Trained) -> Evaluated:
     with torch.no_grad():
         bound = torch.stack([model.bound(x, noise).mean() for _ in range(DRAWS)]).mean()
         weighted = torch.cat([model.log_likelihood(part, IMPORTANCE_SAMPLES, noise) for part in x.split(BATCH)])
-        z = torch.randn(inputs.samples, task.latent, dtype=x.dtype, generator=torch_generator(inputs.seed, "samples"))
+        z = torch.randn(job.samples, task.latent, dtype=x.dtype, generator=torch_generator(job.seed, "samples"))
         means = torch.sigmoid(model.decoder(z))
     rows = [
         *counts(trained, protocol),

@@ -5,19 +5,19 @@ import torch
 from torch import Tensor
 
 from benchmarks.families.flows import energies
-from benchmarks.families.flows.measuring.trained import Trained, counts, exactness
+from benchmarks.families.flows.measuring.trained import Subject, counts, exactness
 from benchmarks.families.flows.problems import Energy
-from benchmarks.metrics.measured import Evaluated, Picture, Value
-from benchmarks.seeds import torch_generator
+from benchmarks.record.evaluated import Evaluated, Picture, Value
+from benchmarks.run.seeds import torch_generator
 
 DRAWN = 10_000
 EXACTNESS_POINTS = 1000
 CELLS, REACH = 64, 4.0  # a side of the picture; the paper shows [-4, 4]^2
 
 
-def measure(task: Energy, trained: Trained) -> Evaluated:
+def measure(task: Energy, trained: Subject) -> Evaluated:
     """Rows in float64 and a picture of both densities."""
-    number, seed = task.number, trained.inputs.seed
+    number, seed = task.number, trained.job.seed
     protocol: dict[str, Value] = {
         "samples": DRAWN,
         "checkpoint": "best validation divergence",

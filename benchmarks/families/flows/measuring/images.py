@@ -5,11 +5,12 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from benchmarks.families.flows.measuring.trained import NOISE_SEED, Trained, counts, exactness
+from benchmarks.families.flows.measuring.trained import NOISE_SEED, Subject, counts, exactness
 from benchmarks.families.flows.problems import ImageDensity
-from benchmarks.metrics.measured import Evaluated, Measured, Picture, Value
 from benchmarks.metrics.pixels import REFERENCE
-from benchmarks.seeds import torch_generator
+from benchmarks.record.evaluated import Evaluated, Measured, Picture, Value
+from benchmarks.run import inputs
+from benchmarks.run.seeds import torch_generator
 from implementations.flows.parts.dequantisation import bits_per_dimension, dequantise, quantise
 from implementations.flows.parts.protocol import FlowModel
 
@@ -17,10 +18,10 @@ MOST_TRAINING_IMAGES = 10_000
 STRIPS, STRIP = 4, 9  # pairs of test images that are joined, and images from one to the other
 
 
-def measure(task: ImageDensity, trained: Trained) -> Evaluated:
+def measure(task: ImageDensity, trained: Subject) -> Evaluated:
     """Rows in float64 and pictures."""
-    inputs = trained.inputs
-    independent_pixels_bits = float(inputs.features()["independent_pixels_bits_per_dim"])
+    job = trained.job
+    independent_pixels_bits = float(inputs.features(job)["independent_pixels_bits_per_dim"])
     protocol: dict[str, Value] = {
         "dequantisation": task.dequantisation,
         "data_range": "[0, 1]",
@@ -29,8 +30,8 @@ def measure(task: ImageDensity, trained: Trained) -> Evaluated:
         "noise_seed": NOISE_SEED,
     }
     rows: list[Measured] = counts(trained, protocol)
-    x = {"test": _dequantised(inputs.images("test"), task)}
-    x["train"] = _dequantised(inputs.images("train")[:MOST_TRAINING_IMAGES], task)
+    x = {"test": _dequantised(inputs.images(job, "test"), task)}
+    x["train"] = _dequantised(inputs.images(job, "train")[:MOST_TRAINING_IMAGES], task)
     for split, prefix in (("test", ""), ("train", "train_")):
         n = len(x[split])
         nats = float(trained.log_prob(x[split]).mean())
@@ -50,11 +51,11 @@ def _dequantised(images: NDArray[np.uint8], task: ImageDensity) -> Tensor:
     return dequantise(levels, task.levels, torch_generator(NOISE_SEED, "evaluation noise"), torch.float64)
 
 
-def _pictures(task: ImageDensity, trained: Trained, test: Tensor) -> list[Picture]:
+def _pictures(task: ImageDensity, trained: Subject, test: Tensor) -> list[Picture]:
     """Draws of the model, and for a flow the straight lines between the latents of test images, decoded."""
-    model, inputs = trained.model, trained.inputs
+    model, job = trained.model, trained.job
     with torch.no_grad():
-        drawn = model.sample(inputs.samples, torch_generator(inputs.seed, "samples"))  # type: ignore[operator]
+        drawn = model.sample(job.samples, torch_generator(job.seed, "samples"))  # type: ignore[operator]
     pictures = [_picture("samples", "draws of the trained model", task, drawn, 0)]
     if isinstance(model, FlowModel):
         with torch.no_grad():

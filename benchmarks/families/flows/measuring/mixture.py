@@ -5,18 +5,18 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from benchmarks.families.flows.measuring.trained import Trained, counts, exactness
+from benchmarks.families.flows.measuring.trained import Subject, counts, exactness
 from benchmarks.families.flows.mixtures import mixture, points
 from benchmarks.families.flows.problems import MixtureDensity
-from benchmarks.metrics.measured import Evaluated, Picture, Value
-from benchmarks.seeds import torch_generator
+from benchmarks.record.evaluated import Evaluated, Picture, Value
+from benchmarks.run.seeds import torch_generator
 
 EXACTNESS_POINTS = 1000
 DRAWN = 20_000  # points of the picture
 CELLS, REACH = 48, 6.0  # a side of the picture's histogram; it covers [-6, 6]^2
 
 
-def measure(task: MixtureDensity, trained: Trained) -> Evaluated:
+def measure(task: MixtureDensity, trained: Subject) -> Evaluated:
     """Rows in float64 and a picture of the first two coordinates."""
     test, truth = points(task, "test"), mixture(task)
     protocol: dict[str, Value] = {
@@ -36,7 +36,7 @@ def measure(task: MixtureDensity, trained: Trained) -> Evaluated:
         *exactness(trained, test[:EXACTNESS_POINTS], protocol),
     ]
     with torch.no_grad():
-        drawn = trained.model.sample(DRAWN, torch_generator(trained.inputs.seed, "samples"))  # type: ignore[operator]
+        drawn = trained.model.sample(DRAWN, torch_generator(trained.job.seed, "samples"))  # type: ignore[operator]
     both = [_histogram(truth.sample(DRAWN, torch_generator(task.seed, "picture"))), _histogram(drawn)]
     top = max(counted.max() for counted in both)
     array = np.stack([np.rint(counted / top * 255).astype(np.uint8) for counted in both])

@@ -8,29 +8,25 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
-from benchmarks.metrics.measured import Inputs, Measured, Value
-from implementations.flows.parts.protocol import FlowModel
+from benchmarks.record.evaluated import Measured, Value
+from benchmarks.run.job import EvaluationJob
+from implementations.flows.parts.protocol import FlowMethod, FlowModel
 
 BATCH = 1000
 JACOBIAN_EXAMPLES = 4  # a Jacobian costs as many backward passes as there are dimensions
 NOISE_SEED = 0  # the same noise for every model, so that differences are the models'
 ALONG = 5  # validations, from the first to the last, at which evaluations of a field are told
-VARIED = (
-    "flow_length",
-    "coupling",
-    "permutation",
-)  # settings along which papers compare; they name the rows, so that trends can be judged
 
 Protocol = Mapping[str, Value]
 
 
 @dataclass(frozen=True)
-class Trained:
+class Subject:
     """A model in float64 with the weights of the best validation, and the name of its rows."""
 
     model: nn.Module
     variant: dict[str, Value]
-    inputs: Inputs
+    job: EvaluationJob
 
     def row(
         self, name: str, value: float, unit: str, direction: str, n: int, protocol: Protocol, **variant: Value
@@ -44,22 +40,22 @@ class Trained:
             return torch.cat([self.model.log_prob(batch) for batch in torch.split(x, BATCH)])  # type: ignore[operator]
 
 
-def variant(settings: Any, model: nn.Module) -> dict[str, Value]:
+def variant(method: FlowMethod, settings: Any, model: nn.Module) -> dict[str, Value]:
     """How the rows of a trained model are named: settings that papers vary, and the solver where there is one.
 
     Steps of an adaptive solver depend on the whole batch, so the batch is part of the name.
     """
-    named: dict[str, Value] = {name: getattr(settings, name) for name in VARIED if hasattr(settings, name)}
+    named: dict[str, Value] = {name: getattr(settings, name) for name in method.varies}
     solver = getattr(model, "solver", None)
     return named if solver is None else {**named, **solver, "batch": BATCH}
 
 
-def counts(trained: Trained, protocol: Protocol) -> list[Measured]:
+def counts(trained: Subject, protocol: Protocol) -> list[Measured]:
     """Trainable parameters; for a flow that solves an ODE, evaluations of its field at some points of training."""
     size = sum(parameter.numel() for parameter in trained.model.parameters() if parameter.requires_grad)
     rows = [trained.row("parameters", size, "parameters", "lower", 1, {"checkpoint": protocol["checkpoint"]})]
     if hasattr(trained.model, "evaluations"):
-        curve = trained.inputs.curve()
+        curve = trained.job.curve
         places = {round(k * (len(curve) - 1) / (ALONG - 1)) for k in range(ALONG)}
         for point in (curve[place] for place in sorted(places)):
             along = {"split": "valid", "checkpoint": "at that step", "arithmetic": "float32"}
@@ -68,7 +64,7 @@ def counts(trained: Trained, protocol: Protocol) -> list[Measured]:
     return rows
 
 
-def exactness(trained: Trained, x: Tensor, protocol: Protocol) -> list[Measured]:
+def exactness(trained: Subject, x: Tensor, protocol: Protocol) -> list[Measured]:
     """Largest round-trip error; the log-determinant against that of the autograd Jacobian, and its spread.
 
     Nothing of a density that is no flow.

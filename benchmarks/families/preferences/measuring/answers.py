@@ -6,15 +6,14 @@ from collections.abc import Sequence
 from benchmarks.families.preferences.measuring.assessed import Assessed, responses, spread_of
 from benchmarks.families.preferences.problems import Arithmetic, Questions
 from benchmarks.families.preferences.worlds import Asked, Sums
-from benchmarks.metrics.measured import Measured, Value
-from benchmarks.metrics.passages import Passages
+from benchmarks.record.evaluated import Measured, Passages, Value
 
 SHOWN = 12  # sums whose answers the report shows
 
 
 def rows(assessed: Assessed, task: Arithmetic | Questions, here: Sums | Asked) -> list[Measured]:
     """Of a policy, on test sums or questions: answers drawn at temperature 1, their vote, and the likeliest answer."""
-    prompts = here.prompts("test", assessed.inputs.samples)
+    prompts = here.prompts("test", assessed.job.samples)
     asked = [prompt for prompt in prompts for _ in range(task.answers)]
     drawn = assessed.drawn(assessed.policy, asked, 1.0, "answers")
     given = responses(drawn)

@@ -8,16 +8,14 @@ import torch
 from torch import Tensor
 
 from benchmarks.families.preferences.models import decoded, drawn_at_once, padded_prompts, read_at_once
-from benchmarks.families.preferences.problems import Problem
 from benchmarks.families.preferences.worlds import Prompt, World
-from benchmarks.metrics.measured import Measured, Value
-from benchmarks.metrics.started import Started
-from benchmarks.seeds import torch_generator
+from benchmarks.record.evaluated import Measured, Value
+from benchmarks.run.job import EvaluationJob
+from benchmarks.run.seeds import torch_generator
 from implementations.preferences.parts.generation import generate
 from implementations.preferences.parts.sequences import Sequences, entropies, kl_divergences
 
 BATCH = 256  # responses drawn at once
-VARIED = ("network", "beta", "reward", "objective", "normalisation", "alpha")
 PROTOCOL: dict[str, Value] = {"checkpoint": "best validation value", "arithmetic": "float32"}
 
 
@@ -27,23 +25,16 @@ class Assessed:
 
     policy: Any
     reference: Any
-    method: Any  # the module
-    method_settings: Any  # its own
-    settings: Any  # of the method that trained the policy
-    task: Problem
     here: World
-    inputs: Started
-
-    @property
-    def device(self) -> str:
-        return str(self.inputs.arithmetic["device"])
+    job: EvaluationJob
 
     def variant(self, **of_the_row: Value) -> dict[str, Value]:
         """How a row is named: settings of the training along which papers compare, and what is the row's own."""
-        told = {name: getattr(self.settings, name) for name in VARIED if hasattr(self.settings, name)}
-        if hasattr(self.settings, "responses"):
-            told["learned"] = "texts" if self.settings.pairs is None else f"{self.settings.responses} responses"
-        return {**told, **of_the_row}
+        settings = self.job.trainer.settings
+        named = {name: getattr(settings, name) for name in self.job.trainer.method.varies}
+        if hasattr(settings, "responses"):
+            named["learned"] = "texts" if settings.pairs is None else f"{settings.responses} responses"
+        return {**named, **of_the_row}
 
     def row(
         self,
@@ -61,18 +52,18 @@ class Assessed:
 
     def parts(self, batch: Sequences) -> Iterator[Sequences]:
         """What can be read at once of it."""
-        most = read_at_once(self.task, self.here.vocabulary)
+        most = read_at_once(self.job.task, self.here.vocabulary)
         for first in range(0, len(batch.tokens), most):
             yield batch.rows(slice(first, first + most))
 
     def drawn(self, policy: Any, prompts: Sequence[Prompt], temperature: float, purpose: str) -> list[Sequences]:
         """A response to each prompt, in batches; the numbers they are drawn with hang on the run's seed and purpose."""
         found, end = [], self.here.vocabulary.end
-        most = min(BATCH, drawn_at_once(self.task))
+        most = min(BATCH, drawn_at_once(self.job.task))
         for first in range(0, len(prompts), most):
-            tokens, lengths = padded_prompts(prompts[first : first + most], end, self.device)
-            draws = torch_generator(self.inputs.seed, f"{purpose} from {first}", self.device)
-            found.append(generate(policy, tokens, lengths, self.task.most, end, temperature, draws))
+            tokens, lengths = padded_prompts(prompts[first : first + most], end, self.job.device)
+            draws = torch_generator(self.job.seed, f"{purpose} from {first}", self.job.device)
+            found.append(generate(policy, tokens, lengths, self.job.task.most, end, temperature, draws))
         return found
 
 
@@ -83,8 +74,11 @@ def responses(drawn: Sequence[Sequences]) -> list[list[int]]:
 
 @torch.no_grad()
 def distances(assessed: Assessed, drawn: Sequence[Sequences]) -> dict[str, float]:
-    """Of responses that the policy drew at temperature 1: means of KL(policy || reference) a response, summed over its
-    tokens with the whole vocabulary at each, of the entropy a token, and of the length in tokens, the end included."""
+    """Means over responses that the policy drew at temperature 1.
+
+    Of KL(policy || reference) a response, summed over its tokens with the whole vocabulary at each, of the entropy a
+    token, and of the length in tokens, the end included.
+    """
     kl, entropy, tokens, count = 0.0, 0.0, 0, 0
     for batch in (part for whole in drawn for part in assessed.parts(whole)):
         logits: Tensor = assessed.policy(batch.tokens[:, :-1])

@@ -12,8 +12,7 @@ from benchmarks.families.preferences.measuring.assessed import Assessed, respons
 from benchmarks.families.preferences.measuring.continuations import likelihood
 from benchmarks.families.preferences.problems import Compared
 from benchmarks.families.preferences.worlds import Comparisons, Prompt
-from benchmarks.metrics.measured import Measured, Value
-from implementations.preferences import best_of_n
+from benchmarks.record.evaluated import Measured, Value
 from implementations.preferences.parts.sequences import padded
 
 SCORED = 32  # pairs at once
@@ -21,7 +20,7 @@ SCORED = 32  # pairs at once
 
 def rows(assessed: Assessed, here: Comparisons) -> list[Measured]:
     """Of a policy: how often it wins at each temperature, how far it went, what it makes of the preferred responses."""
-    task, prompts = here.task, here.prompts("test", assessed.inputs.samples)
+    task, prompts = here.task, here.prompts("test", assessed.job.samples)
     found = [likelihood(assessed, here)]
     for temperature in task.temperatures:
         drawn = assessed.drawn(assessed.policy, prompts, temperature, f"responses at {temperature}")
@@ -33,12 +32,12 @@ def rows(assessed: Assessed, here: Comparisons) -> list[Measured]:
 
 def rows_of_best(assessed: Assessed, scorer: torch.nn.Module, scores: Any, here: Comparisons) -> list[Measured]:
     """Of the best of n responses of the policy by the scores of a reward model, for the largest n."""
-    settings, prompts = assessed.method_settings, here.prompts("test", assessed.inputs.samples)
+    settings, prompts = assessed.job.settings, here.prompts("test", assessed.job.samples)
     asked = [prompt for prompt in prompts for _ in range(settings.most)]
     drawn = assessed.drawn(assessed.policy, asked, settings.temperature, "responses to choose from")
     with torch.no_grad():
         found = torch.cat([scores(scorer, batch).double().cpu() for batch in drawn])
-    best = best_of_n.best_of(found.view(len(prompts), settings.most), settings.most).tolist()
+    best = assessed.job.method.best_of(found.view(len(prompts), settings.most), settings.most).tolist()
     given = responses(drawn)
     chosen = [given[place * settings.most + row] for place, row in enumerate(best)]
     variant: dict[str, Value] = {"n": settings.most, "temperature": settings.temperature}
@@ -47,13 +46,13 @@ def rows_of_best(assessed: Assessed, scorer: torch.nn.Module, scores: Any, here:
 
 def rows_of_scores(assessed: Assessed, scorer: torch.nn.Module, here: Comparisons) -> list[Measured]:
     """How often a reward model scores the response that people preferred higher."""
-    pairs = here.pairs("test")[: assessed.inputs.samples]
+    pairs = here.pairs("test")[: assessed.job.samples]
     right = 0
     for first in range(0, len(pairs), SCORED):
         prompts, *sides = zip(*pairs[first : first + SCORED], strict=True)
-        batches = (padded(prompts, side, here.vocabulary.end).to(assessed.device) for side in sides)
+        batches = (padded(prompts, side, here.vocabulary.end).to(assessed.job.device) for side in sides)
         with torch.no_grad():
-            chosen, rejected = (assessed.method.scores(scorer, batch) for batch in batches)
+            chosen, rejected = (assessed.job.method.scores(scorer, batch) for batch in batches)
         right += int((chosen > rejected).sum())
     told: dict[str, Value] = {"split": "test", "samples": len(pairs), "instances": "pairs that people judged"}
     return [assessed.row("pair_accuracy", right / len(pairs), "share", "higher", len(pairs), told)]

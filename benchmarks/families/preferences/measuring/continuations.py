@@ -11,9 +11,7 @@ from benchmarks.families.preferences.measuring.assessed import Assessed, respons
 from benchmarks.families.preferences.models import read_at_once
 from benchmarks.families.preferences.problems import Continuation
 from benchmarks.families.preferences.worlds import Comparisons, Prompt, Reviews
-from benchmarks.metrics.measured import Measured, Value
-from benchmarks.metrics.passages import Passages
-from implementations.preferences import best_of_n
+from benchmarks.record.evaluated import Measured, Passages, Value
 from implementations.preferences.parts.responses import log_probs
 from implementations.preferences.parts.sequences import padded
 
@@ -23,7 +21,7 @@ OWN = "the texts' own continuations"
 
 def rows(assessed: Assessed, task: Continuation, here: Reviews) -> list[Measured]:
     """Of a policy: what it gains, how far it went for it, how often it wins, and what it makes of the data's texts."""
-    prompts = here.prompts("test", assessed.inputs.samples)
+    prompts = here.prompts("test", assessed.job.samples)
     told = protocol(task, len(prompts))
     unit, found = unit_of(task), [likelihood(assessed, here)]
     truth = _rewards(here, prompts, [prompt.truth for prompt in prompts])
@@ -52,18 +50,20 @@ def rows(assessed: Assessed, task: Continuation, here: Reviews) -> list[Measured
 
 def rows_of_best(assessed: Assessed, task: Continuation, here: Reviews) -> list[Measured]:
     """Of the best of n responses, chosen by the true reward itself, for n = 1, 2, 4 and so on."""
-    settings, prompts = assessed.method_settings, here.prompts("test", assessed.inputs.samples)
+    settings, prompts = assessed.job.settings, here.prompts("test", assessed.job.samples)
     asked = [prompt for prompt in prompts for _ in range(settings.most)]
     drawn = responses(assessed.drawn(assessed.policy, asked, settings.temperature, "responses to choose from"))
     rewards = torch.from_numpy(_rewards(here, asked, drawn)).view(len(prompts), settings.most)
     truth = _rewards(here, prompts, [prompt.truth for prompt in prompts])
     told, found, n = protocol(task, len(prompts)), [], 1
     while n <= settings.most:
-        best = rewards.gather(1, best_of_n.best_of(rewards, n)[:, None]).squeeze(1).numpy()
+        best = rewards.gather(1, assessed.job.method.best_of(rewards, n)[:, None]).squeeze(1).numpy()
         variant: dict[str, Value] = {"n": n, "temperature": settings.temperature}
         found.append(assessed.row("reward", float(best.mean()), unit_of(task), "higher", len(prompts), told, **variant))
         bound = {**told, "solver": "largest that a best of n can have, ln n - (n - 1) / n"}
-        found.append(assessed.row("kl", best_of_n.kl_bound(n), "nats", "lower", len(prompts), bound, **variant))
+        found.append(
+            assessed.row("kl", assessed.job.method.kl_bound(n), "nats", "lower", len(prompts), bound, **variant)
+        )
         found += _wins(assessed, best, truth, told, "win_rate", OWN, settings.temperature, n=n)
         n *= 2
     return found
@@ -135,10 +135,10 @@ def likelihood(assessed: Assessed, here: Reviews | Comparisons) -> Measured:
     documents = here.documents("test")
     total, tokens = 0.0, 0
     with torch.no_grad():
-        most = min(256, read_at_once(assessed.task, here.vocabulary))
+        most = min(256, read_at_once(assessed.job.task, here.vocabulary))
         for first in range(0, len(documents), most):
             prompts, texts = zip(*documents[first : first + most], strict=True)
-            batch = padded(prompts, texts, here.vocabulary.end).to(assessed.device)
+            batch = padded(prompts, texts, here.vocabulary.end).to(assessed.job.device)
             total -= float(log_probs(assessed.policy, batch).double().sum())
             tokens += int(batch.lengths().sum())
     told: dict[str, Value] = {"split": "test", "samples": len(documents), "instances": "texts, cut to the context"}

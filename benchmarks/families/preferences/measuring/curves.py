@@ -2,7 +2,7 @@
 
 from collections.abc import Sequence
 
-from benchmarks.metrics.drawings import Drawing, Line, Lines, rounded
+from benchmarks.record.evaluated import Drawing, Line, Lines, rounded
 
 # Title, axis and the notes that share it, each with its label; what a run has not noted is left out.
 _FIGURES = (

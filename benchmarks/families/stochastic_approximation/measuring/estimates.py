@@ -5,7 +5,7 @@ from collections.abc import Sequence
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from benchmarks.metrics.drawings import Line, rounded
+from benchmarks.record.evaluated import Line, rounded
 from implementations.stochastic_approximation.parts.paths import Floats, Iterate
 
 NAMES = {"last": "last iterate", "average": "average of iterates"}

@@ -9,9 +9,9 @@ from numpy.typing import NDArray
 
 from benchmarks.families.stochastic_approximation.measuring import estimates
 from benchmarks.families.stochastic_approximation.problems import Minimum
-from benchmarks.metrics.drawings import Drawing, Drawn, Line, Lines, rounded
-from benchmarks.metrics.measured import Inputs, Measured
-from benchmarks.seeds import derive
+from benchmarks.record.evaluated import Drawing, Evaluated, Line, Lines, Measured, rounded
+from benchmarks.run.job import EvaluationJob
+from benchmarks.run.seeds import derive
 from implementations.stochastic_approximation.parts.paths import Floats, Iterate
 from implementations.stochastic_approximation.parts.problems import FiniteSum, MeanEstimation
 from implementations.stochastic_approximation.parts.protocol import StochasticApproximationMethod
@@ -29,8 +29,8 @@ class Recorded(MeanEstimation):
         return super().gradient(values, items)
 
 
-def measure(task: Minimum, method: StochasticApproximationMethod, settings: Any, inputs: Inputs) -> Drawn:
-    """At each step of the task, of the last iterate and of the average where there is one:
+def measure(task: Minimum, job: EvaluationJob) -> Evaluated:
+    """At each step of the task, of the last iterate and of the average where there is one.
 
     `distance` from the minimum, a mean over paths; of batches that are drawn `variance_ratio`, the mean squared
     distance times items seen, over tr(A^-1 S A^-T), the least that is possible in the limit; and
@@ -38,19 +38,20 @@ def measure(task: Minimum, method: StochasticApproximationMethod, settings: Any,
     mean estimation. There, with a_k = 1/k, `identity_error` is the largest distance, over paths and steps, of the last
     iterate from the running mean of the means of the batches that were drawn.
     """
-    problem: FiniteSum = task.draw(np.random.default_rng(derive(inputs.seed, "instance")))
+    method, settings = job.method, job.settings
+    problem: FiniteSum = task.draw(np.random.default_rng(derive(job.seed, "instance")))
     if isinstance(problem, MeanEstimation):
         problem = Recorded(problem.points, problem.start)
-    generator = np.random.default_rng(derive(inputs.seed, f"paths {settings}"))
-    found = list(method.iterates(problem, settings, inputs.samples, generator, task.marks()))
+    generator = np.random.default_rng(derive(job.seed, f"paths {settings}"))
+    found = list(method.iterates(problem, settings, job.samples, generator, task.marks()))
     estimates.refuse_if_lost(found)
     exact = _squares(task, method, settings, problem)
-    told: dict[str, Any] = task.measured(inputs.samples)
+    told: dict[str, Any] = task.measured(job.samples)
     best = float(np.trace(best_covariance(problem.hessian, problem.noise)))
     rows: list[Measured] = []
     for iterate in (iterate for iterate in found if iterate.step in task.steps):
         for name, values in estimates.of(iterate).items():
-            n = inputs.samples
+            n = job.samples
             variant: dict[str, Any] = {"estimate": name, "step": iterate.step}
             squares = ((values - problem.solution) ** 2).sum(1)
             rows.append(Measured("distance", float(np.sqrt(squares).mean()), "w", "lower", n, told, variant))
@@ -65,8 +66,8 @@ def measure(task: Minimum, method: StochasticApproximationMethod, settings: Any,
                 rows.append(Measured("variance_ratio_recursion", ratio, unit, "lower", n, told, variant))
     if isinstance(problem, Recorded) and _are_harmonic(method.gains(settings, task.steps[-1])):
         error = _identity_error(found, problem)
-        rows.append(Measured("identity_error", error, "w", "lower", inputs.samples, told))
-    return Drawn(rows, drawings=_drawings(task, problem, found, exact))
+        rows.append(Measured("identity_error", error, "w", "lower", job.samples, told))
+    return Evaluated(rows, drawings=_drawings(problem, found, exact))
 
 
 def _squares(
@@ -95,9 +96,7 @@ def _identity_error(found: list[Iterate], problem: Recorded) -> float:
     return worst
 
 
-def _drawings(
-    task: Minimum, problem: FiniteSum, found: list[Iterate], exact: dict[int, dict[str, float]]
-) -> list[Drawing]:
+def _drawings(problem: FiniteSum, found: list[Iterate], exact: dict[int, dict[str, float]]) -> list[Drawing]:
     short = found[-1].step == len(found)  # every step was looked at
     steps = [iterate.step for iterate in found]
     lines: list[Line | None] = []

@@ -7,9 +7,9 @@ import numpy as np
 
 from benchmarks.families.stochastic_approximation.measuring import estimates
 from benchmarks.families.stochastic_approximation.problems import Root
-from benchmarks.metrics.drawings import Drawing, Drawn, Histogram, Line, Lines, rounded
-from benchmarks.metrics.measured import Inputs, Measured
-from benchmarks.seeds import derive
+from benchmarks.record.evaluated import Drawing, Evaluated, Histogram, Line, Lines, Measured, rounded
+from benchmarks.run.job import EvaluationJob
+from benchmarks.run.seeds import derive
 from implementations.stochastic_approximation.parts.paths import Iterate
 from implementations.stochastic_approximation.parts.protocol import StochasticApproximationMethod
 from implementations.stochastic_approximation.parts.variances import Moments, recursion
@@ -19,22 +19,23 @@ DRAWN_WITHIN = 10.0  # a path is drawn until it leaves [-10, 10]
 ENOUGH = 200  # paths for a histogram
 
 
-def measure(task: Root, method: StochasticApproximationMethod, settings: Any, inputs: Inputs) -> Drawn:
-    """At each step of the task, of the last iterate and of the average where there is one:
+def measure(task: Root, job: EvaluationJob) -> Evaluated:
+    """At each step of the task, of the last iterate and of the average where there is one.
 
     `rms_error`, the root of the mean squared distance from the root of g; `scaled_variance`, the step times the
     variance over paths; `scaled_variance_recursion`, the same by the exact recursion of g linearised at its root (for
     the last two: under noise, with two paths or more). And, off a line, `divergence_rate`, the share of paths that
     diverged; the other numbers are not finite once a path did.
     """
-    generator = np.random.default_rng(derive(inputs.seed, f"paths {settings}"))
-    found = list(method.iterates(task.problem, settings, inputs.samples, generator, task.marks()))
+    method, settings = job.method, job.settings
+    generator = np.random.default_rng(derive(job.seed, f"paths {settings}"))
+    found = list(method.iterates(task.problem, settings, job.samples, generator, task.marks()))
     estimates.refuse_if_lost(found)
     exact = _moments(task, method, settings)
-    told: dict[str, Any] = task.measured(inputs.samples)
+    told: dict[str, Any] = task.measured(job.samples)
     rows: list[Measured] = []
     for iterate in (iterate for iterate in found if iterate.step in task.steps):
-        k, n = iterate.step, inputs.samples
+        k, n = iterate.step, job.samples
         for name, values in estimates.of(iterate).items():
             variant: dict[str, Any] = {"estimate": name, "step": k}
             rows.append(Measured("rms_error", _rms(values, task), "w", "lower", n, told, variant))
@@ -46,8 +47,8 @@ def measure(task: Root, method: StochasticApproximationMethod, settings: Any, in
                 rows.append(Measured("scaled_variance_recursion", scaled, "w^2", "lower", n, told, variant))
     if not task.problem.linear:
         rate = float(found[-1].diverged.mean())
-        rows.append(Measured("divergence_rate", rate, "share of paths", "lower", inputs.samples, told))
-    return Drawn(rows, drawings=_drawings(task, found, exact))
+        rows.append(Measured("divergence_rate", rate, "share of paths", "lower", job.samples, told))
+    return Evaluated(rows, drawings=_drawings(task, found, exact))
 
 
 def _moments(task: Root, method: StochasticApproximationMethod, settings: Any) -> dict[int, Moments]:

@@ -1,12 +1,13 @@
 """Which algorithm an entry asks for, how its rows are named, and how often it is asked where it stands."""
 
+import dataclasses
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import replace
 from typing import Any
 
-from benchmarks.errors import InputError
 from benchmarks.families.tabular.places import Place
-from benchmarks.metrics.measured import Value
+from benchmarks.files.errors import InputError
+from benchmarks.record.evaluated import Value
+from implementations.common.errors import Unsupported
 from implementations.tabular.parts.mdp import MDP, Floats, evaluate_policy
 from implementations.tabular.parts.protocol import algorithm
 
@@ -24,16 +25,19 @@ def told(task: str, algorithm: Callable[..., Iterator[Any]], *given: Any) -> lis
     """All iterates; raises InputError with the method's own sentence when it cannot do with what it is given."""
     try:
         return list(algorithm(*given))
-    except ValueError as error:
+    except Unsupported as error:
         raise InputError(f"task {task}: settings: {error}") from None
 
 
 def changed(task: str, settings: Any, **fields: Any) -> Any:
     """The settings with other values, which the task varies; raises InputError when the method has no such settings."""
+    varied = f"task {task}: it varies {' and '.join(fields)}"
+    if lacking := sorted(set(fields) - {field.name for field in dataclasses.fields(settings)}):
+        raise InputError(f"{varied}, which does not fit: the method has no setting {lacking[0]}")
     try:
-        return replace(settings, **fields)
-    except (TypeError, ValueError) as error:
-        raise InputError(f"task {task}: it varies {' and '.join(fields)}, which does not fit: {error}") from None
+        return dataclasses.replace(settings, **fields)
+    except ValueError as error:  # of the settings' own checks
+        raise InputError(f"{varied}, which does not fit: {error}") from None
 
 
 def variant(settings: Any) -> dict[str, Value]:
@@ -50,14 +54,14 @@ def checkpoints(limit: int, spends: str) -> list[int]:
     return sorted({step for step in steps if step < limit} | {limit})
 
 
-def exact(place: Place, arithmetic: str = "float64") -> dict[str, Value]:
+def exact(place: Place) -> dict[str, Value]:
     """The measurement of what is held against the solved MDP."""
-    return {"instances": place.law, "reference": "exact values of the MDP", "arithmetic": arithmetic}
+    return {"instances": place.law, "reference": "exact values of the MDP", "arithmetic": "float64"}
 
 
 def returned(mdp: MDP, policy: Floats) -> float:
     """Expected return of a policy from the first states; -inf where it may go on for ever and gamma is 1."""
     try:
         return float(evaluate_policy(mdp, policy) @ mdp.start)
-    except ValueError:
+    except Unsupported:
         return float("-inf")

@@ -4,20 +4,21 @@ import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 from itertools import pairwise
-from typing import Any, Literal
+from typing import Literal
 
 import numpy as np
 
-from benchmarks.errors import InputError
 from benchmarks.families.tabular.measuring.chosen import checkpoints, chosen, exact, returned, told, variant
 from benchmarks.families.tabular.places import Place
 from benchmarks.families.tabular.problems import Control
-from benchmarks.metrics.drawings import Drawing, Drawn, Line, Lines, rounded
-from benchmarks.metrics.measured import Inputs, Measured, Value
-from benchmarks.seeds import derive
+from benchmarks.files.errors import InputError
+from benchmarks.record.evaluated import Drawing, Evaluated, Line, Lines, Measured, Value, rounded
+from benchmarks.run.job import EvaluationJob
+from benchmarks.run.seeds import derive
+from implementations.common.errors import Unsupported
 from implementations.tabular.parts.iterates import contraction
 from implementations.tabular.parts.mdp import Floats, epsilon_soft_backup, solve
-from implementations.tabular.parts.protocol import Controlled, TabularMethod
+from implementations.tabular.parts.protocol import Controlled
 
 NEAR_TIE = 0.03  # an action worse than the best by less is not called wrong: returns of blackjack deviate by about 1
 MASK = f"an action {NEAR_TIE} worse than the best is wrong"
@@ -46,7 +47,7 @@ class Point:
     wrong_at_all: int
 
 
-def measure(task: Control, method: TabularMethod, settings: Any, inputs: Inputs) -> Drawn:
+def measure(task: Control, job: EvaluationJob) -> Evaluated:
     """Rows of every place of the task, with boards of the policy found and the errors along the way.
 
     Of each place: `expected_return` and `regret` (what is lost against the best policy of the class) from the law of
@@ -54,14 +55,15 @@ def measure(task: Control, method: TabularMethod, settings: Any, inputs: Inputs)
     (near ties left out; `wrong_actions_unmasked` with them), `episodes_to_1_percent` or `sweeps_to_1_percent` (until
     the share first reaches 0.99), `improvements_to_optimal`, `state_values`; of sweeps also `contraction_rate`.
     """
-    algorithm = chosen(method.CONTROL, settings, task.name)
+    method, settings = job.method, job.settings
+    algorithm = chosen(method.control, settings, task.name)
     rows: list[Measured] = []
     drawings: list[Drawing] = []
     for named, make in task.places:
         place = make()
-        asked = checkpoints(inputs.samples, method.SPENDS)
-        rows_at = [count for count in task.told if method.SPENDS == "episodes" and count < inputs.samples]
-        generator = np.random.default_rng(derive(inputs.seed, f"control {place.law} {settings}"))
+        asked = checkpoints(job.samples, method.spends)
+        rows_at = [count for count in task.told if method.spends == "episodes" and count < job.samples]
+        generator = np.random.default_rng(derive(job.seed, f"control {place.law} {settings}"))
         optimum = _optimum(place, settings.epsilon)
         iterates = told(task.name, algorithm, place.mdp, settings, generator, sorted({*asked, *rows_at}))
         points = [_judged(place, optimum, iterate, settings.epsilon) for iterate in iterates]
@@ -73,23 +75,23 @@ def measure(task: Control, method: TabularMethod, settings: Any, inputs: Inputs)
         for point in points:
             if point.spent in rows_at:
                 rows += _standing(point, optimum, {**of_place, "episodes": point.spent}, taken)
-        last = {**of_place, "episodes": points[-1].spent} if method.SPENDS == "episodes" else of_place
+        last = {**of_place, "episodes": points[-1].spent} if method.spends == "episodes" else of_place
         rows += _standing(points[-1], optimum, last, taken)
-        rows += _way(points, optimum, method.SPENDS, of_place, taken)
+        rows += _way(points, optimum, method.spends, of_place, taken)
         values = epsilon_soft_backup(iterates[-1].action_values, settings.epsilon)
         rows.append(Measured("state_values", place.table(values), "return", "higher", len(values), taken, of_place))
         rows += [
             Measured(one.name, one.value, one.unit, "higher", 1, taken, of_place)
             for one in place.told(iterates[-1].action_values)
         ]
-        if method.SPENDS == "sweeps" and (rate := _contraction(iterates, settings.epsilon)) is not None:
+        if method.spends == "sweeps" and (rate := _contraction(iterates, settings.epsilon)) is not None:
             rows.append(Measured("contraction_rate", rate, "ratio", "lower", len(iterates), taken, of_place))
         suffix = "".join(f"_{field}_{value:g}" for field, value in named.items()).replace(".", "_")
-        title = f"policy and values, {method.SPENDS}: {points[-1].spent:,}"
+        title = f"policy and values, {method.spends}: {points[-1].spent:,}"
         drawings += place.boards(f"policy{suffix}", title, values, iterates[-1].policy)
-        errors = _errors(f"errors{suffix}", points, method.SPENDS, place.mdp.gamma)
+        errors = _errors(f"errors{suffix}", points, method.spends, place.mdp.gamma)
         drawings += [errors] if errors.lines else []
-    return Drawn(rows, drawings=drawings)
+    return Evaluated(rows, drawings=drawings)
 
 
 def _optimum(place: Place, epsilon: float) -> Optimum:
@@ -147,7 +149,7 @@ def _contraction(iterates: Sequence[Controlled], epsilon: float) -> float | None
         return None
     try:
         return contraction([epsilon_soft_backup(iterate.action_values, epsilon) for iterate in iterates])
-    except ValueError:
+    except Unsupported:
         return None
 
 

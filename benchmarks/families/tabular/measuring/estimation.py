@@ -1,50 +1,50 @@
 """Estimation: bias and spread of an estimate of one value, over many independent runs."""
 
-from typing import Any
-
 import numpy as np
 
-from benchmarks.errors import InputError
 from benchmarks.families.tabular.measuring.chosen import checkpoints, chosen, told, variant
 from benchmarks.families.tabular.problems import Estimation
-from benchmarks.metrics.drawings import Drawn, Line, Lines, rounded
-from benchmarks.metrics.measured import Inputs, Measured, Value
-from benchmarks.seeds import derive
+from benchmarks.files.errors import InputError
+from benchmarks.record.evaluated import Evaluated, Line, Lines, Measured, Value, rounded
+from benchmarks.run.job import EvaluationJob
+from benchmarks.run.seeds import derive
 from implementations.tabular.parts.mdp import Floats, evaluate_policy
-from implementations.tabular.parts.protocol import TabularMethod
 
 NORMAL_95 = 1.959963984540054  # two-sided 95 % quantile of the normal distribution
 DRAWN_RUNS = 10  # of estimates along episodes; the figures of the source show as many
 
 
-def measure(task: Estimation, method: TabularMethod, settings: Any, inputs: Inputs) -> Drawn:
-    """Rows after the episodes that the task tells of: `mean_squared_error`, `bias` with its 95 % interval over runs,
-    `standard_deviation` and `worst_error`, the largest over runs. Raises InputError where nothing plays episodes.
+def measure(task: Estimation, job: EvaluationJob) -> Evaluated:
+    """Rows after the episodes that the task tells of. Raises InputError where nothing plays episodes.
+
+    `mean_squared_error`, `bias` with its 95 % interval over runs, `standard_deviation` and `worst_error`, the largest
+    over runs.
     """
-    algorithm = chosen(method.PREDICTION, settings, task.name)
-    if method.SPENDS != "episodes":
+    method, settings = job.method, job.settings
+    algorithm = chosen(method.prediction, settings, task.name)
+    if method.spends != "episodes":
         raise InputError(f"task {task.name}: settings.algorithm: {settings.algorithm} plays no episodes")
     place = task.place()
     policy = task.policy(place)
     first = int(place.mdp.start.argmax())
     true = float(evaluate_policy(place.mdp, policy)[first])
-    asked = sorted({*checkpoints(task.told[-1], method.SPENDS), *task.told})
-    generator = np.random.default_rng(derive(inputs.seed, f"estimation {settings}"))
+    asked = sorted({*checkpoints(task.told[-1], method.spends), *task.told})
+    generator = np.random.default_rng(derive(job.seed, f"estimation {settings}"))
     estimates = np.array(
         [
             [
                 iterate.values[first]
                 for iterate in told(task.name, algorithm, place.mdp, policy, settings, generator, asked)
             ]
-            for _ in range(inputs.samples)
+            for _ in range(job.samples)
         ]
     )  # (runs, checkpoints)
     named = variant(settings)
-    taken: dict[str, Value] = {"instances": place.law, "reference": "exact value", "samples": inputs.samples}
+    taken: dict[str, Value] = {"instances": place.law, "reference": "exact value", "samples": job.samples}
     rows: list[Measured] = []
     for count in task.told:
         rows += _rows(estimates[:, asked.index(count)] - true, {**named, "episodes": count}, taken)
-    return Drawn(rows, drawings=[_runs(estimates, asked, true), _squared(estimates - true, asked)])
+    return Evaluated(rows, drawings=[_runs(estimates, asked, true), _squared(estimates - true, asked)])
 
 
 def _rows(errors: Floats, named: dict[str, Value], taken: dict[str, Value]) -> list[Measured]:

@@ -6,24 +6,25 @@ import numpy as np
 
 from benchmarks.families.tabular.measuring.chosen import changed, chosen, told
 from benchmarks.families.tabular.problems import Exploration
-from benchmarks.metrics.drawings import Drawing, Drawn, Line, Lines, rounded
-from benchmarks.metrics.measured import Inputs, Measured, Value
-from benchmarks.seeds import derive
-from implementations.tabular.parts.protocol import TabularMethod
+from benchmarks.record.evaluated import Drawing, Evaluated, Line, Lines, Measured, Value, rounded
+from benchmarks.run.job import EvaluationJob
+from benchmarks.run.seeds import derive
 
 
-def measure(task: Exploration, method: TabularMethod, settings: Any, inputs: Inputs) -> Drawn:
-    """Rows of every epsilon: `visits_least`, `visits_most` and `visits_median` over the pairs, in the method's second
-    long episode, which follows the policy that the first one, acting evenly, has led to.
+def measure(task: Exploration, job: EvaluationJob) -> Evaluated:
+    """Rows of every epsilon: `visits_least`, `visits_most` and `visits_median` over the pairs.
+
+    In the method's second long episode, which follows the policy that the first one, acting evenly, has led to.
     """
-    algorithm = chosen(method.CONTROL, settings, task.name)
+    method, settings = job.method, job.settings
+    algorithm = chosen(method.control, settings, task.name)
     place = task.place()
     mdp = place.mdp
     rows: list[Measured] = []
     drawings: list[Drawing] = []
     lines = []
     for epsilon in task.epsilons:
-        generator = np.random.default_rng(derive(inputs.seed, f"exploration {epsilon}"))
+        generator = np.random.default_rng(derive(job.seed, f"exploration {epsilon}"))
         asked = changed(task.name, settings, epsilon=epsilon, batch=1, average="all", visit="every")
         first, second = told(task.name, algorithm, mdp, asked, generator, [1, 2])
         visits = (second.visits - first.visits).ravel()
@@ -41,4 +42,4 @@ def measure(task: Exploration, method: TabularMethod, settings: Any, inputs: Inp
     title = f"visits of the {len(visits)} pairs of an episode, most visited first"
     shown = [Line(one.label, one.x, [max(y, 0.5) for y in one.y]) for one in lines]  # 0 has no logarithm
     drawings.append(Lines("visits", title, "pair", "visits", shown, "y"))
-    return Drawn(rows, drawings=drawings)
+    return Evaluated(rows, drawings=drawings)

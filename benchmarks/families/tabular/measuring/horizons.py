@@ -1,26 +1,26 @@
 """Horizons: what the length of episodes does to the values and the policy found."""
 
 import math
-from typing import Any
 
 import numpy as np
 
 from benchmarks.families.tabular.measuring.chosen import changed, chosen, exact, told, variant
 from benchmarks.families.tabular.measuring.control import MASK, NEAR_TIE
 from benchmarks.families.tabular.problems import Horizons
-from benchmarks.metrics.drawings import Drawing, Drawn, Line, Lines, rounded
-from benchmarks.metrics.measured import Inputs, Measured, Value
-from benchmarks.seeds import derive
+from benchmarks.record.evaluated import Drawing, Evaluated, Line, Lines, Measured, Value, rounded
+from benchmarks.run.job import EvaluationJob
+from benchmarks.run.seeds import derive
 from implementations.tabular.parts.mdp import solve
-from implementations.tabular.parts.protocol import TabularMethod
 
 
-def measure(task: Horizons, method: TabularMethod, settings: Any, inputs: Inputs) -> Drawn:
-    """Rows at every length T (settings `episode_length`): `state_values`, `value_error`, also over its bound
-    gamma^T / (1 - gamma) as `error_over_bound`, `wrong_actions`, the values of the target and of the corner; and
-    `shortest_length`, the least of the lengths at which the corner's value is above 0.
+def measure(task: Horizons, job: EvaluationJob) -> Evaluated:
+    """Rows at every length T (settings `episode_length`), and `shortest_length`.
+
+    `state_values`, `value_error`, also over its bound gamma^T / (1 - gamma) as `error_over_bound`, `wrong_actions`, the
+    values of the target and of the corner; `shortest_length` is the least at which the corner's value is above 0.
     """
-    algorithm = chosen(method.CONTROL, settings, task.name)
+    method, settings = job.method, job.settings
+    algorithm = chosen(method.control, settings, task.name)
     place = task.place()
     best, of_actions = solve(place.mdp)
     taken, states = exact(place), place.mdp.states
@@ -28,9 +28,9 @@ def measure(task: Horizons, method: TabularMethod, settings: Any, inputs: Inputs
     drawings: list[Drawing] = []
     errors, bounds, corners = [], [], {}
     for length in task.lengths:
-        generator = np.random.default_rng(derive(inputs.seed, f"horizon {length}"))
+        generator = np.random.default_rng(derive(job.seed, f"horizon {length}"))
         asked = changed(task.name, settings, episode_length=length)
-        *_, last = told(task.name, algorithm, place.mdp, asked, generator, [inputs.samples])
+        *_, last = told(task.name, algorithm, place.mdp, asked, generator, [job.samples])
         values = last.action_values.max(1)
         lost = of_actions.max(1) - of_actions[np.arange(states), last.policy.argmax(1)]
         errors.append(float(np.abs(values - best).max()))
@@ -63,4 +63,4 @@ def measure(task: Horizons, method: TabularMethod, settings: Any, inputs: Inputs
     lines = [Line("largest error of values", x, rounded(errors))]
     lines.append(Line("bound, gamma^T / (1 - gamma)", x, rounded(bounds), theory=True))
     drawings.append(Lines("errors", "error of the values by the length of episodes", "steps", "return", lines, "y"))
-    return Drawn(rows, drawings=drawings)
+    return Evaluated(rows, drawings=drawings)

@@ -1,25 +1,24 @@
 """Softness: policies that explore with probability epsilon, the best of them and those made of the best policy."""
 
-from typing import Any
-
 import numpy as np
 
 from benchmarks.families.tabular.measuring.chosen import changed, chosen, told
 from benchmarks.families.tabular.places import Place, on_grid
 from benchmarks.families.tabular.problems import Softness
-from benchmarks.metrics.drawings import Drawing, Drawn
-from benchmarks.metrics.measured import Inputs, Measured, Value
-from benchmarks.seeds import derive
+from benchmarks.record.evaluated import Drawing, Evaluated, Measured, Value
+from benchmarks.run.job import EvaluationJob
+from benchmarks.run.seeds import derive
 from implementations.tabular.parts.mdp import Floats, epsilon_soft, epsilon_soft_backup, evaluate_policy, greedy
-from implementations.tabular.parts.protocol import TabularMethod
 
 
-def measure(task: Softness, method: TabularMethod, settings: Any, inputs: Inputs) -> Drawn:
-    """Rows of every wall rule and epsilon: `optimal_values`, the best of the epsilon-soft class; `consistent_values`,
-    of the epsilon-soft version of the best policy; `states_changed`, whose greedy action differs between both;
-    `consistent`, 1 where none does.
+def measure(task: Softness, job: EvaluationJob) -> Evaluated:
+    """Rows of every wall rule and epsilon.
+
+    `optimal_values`, the best of the epsilon-soft class; `consistent_values`, of the epsilon-soft version of the best
+    policy; `states_changed`, whose greedy action differs between both; `consistent`, 1 where none does.
     """
-    algorithm = chosen(method.CONTROL, settings, task.name)
+    method, settings = job.method, job.settings
+    algorithm = chosen(method.control, settings, task.name)
     rows: list[Measured] = []
     drawings: list[Drawing] = []
     for wall, make in task.worlds:
@@ -27,9 +26,9 @@ def measure(task: Softness, method: TabularMethod, settings: Any, inputs: Inputs
         taken: dict[str, Value] = {"instances": place.law, "arithmetic": "float64"}
         best = np.zeros((place.mdp.states, place.mdp.actions))
         for epsilon in (0.0, *task.epsilons):
-            generator = np.random.default_rng(derive(inputs.seed, f"softness {wall} {epsilon}"))
+            generator = np.random.default_rng(derive(job.seed, f"softness {wall} {epsilon}"))
             asked = changed(task.name, settings, epsilon=epsilon)
-            *_, last = told(task.name, algorithm, place.mdp, asked, generator, [inputs.samples])
+            *_, last = told(task.name, algorithm, place.mdp, asked, generator, [job.samples])
             if epsilon == 0:
                 best = greedy(last.action_values)
                 continue
@@ -39,7 +38,7 @@ def measure(task: Softness, method: TabularMethod, settings: Any, inputs: Inputs
                 name = f"soft_{epsilon:g}".replace(".", "_")
                 values = epsilon_soft_backup(last.action_values, epsilon)
                 drawings += place.boards(name, f"the best policy at epsilon {epsilon:g}", values, last.policy)
-    return Drawn(rows, drawings=drawings)
+    return Evaluated(rows, drawings=drawings)
 
 
 def _rows(

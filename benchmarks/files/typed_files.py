@@ -1,0 +1,199 @@
+"""Reading YAML and JSON into typed models, and writing files whole.
+
+Everything wrong with a file is said at once, a line each: file, field, what was found, what it must be.
+"""
+
+import contextlib
+import hashlib
+import json
+import os
+import re
+import tempfile
+from collections.abc import Hashable
+from pathlib import Path
+from typing import Any, TypeVar
+
+import yaml
+from pydantic import BaseModel, ConfigDict, ValidationError
+
+from benchmarks.files.errors import InputError, input_error
+
+# LibYAML is ten times as fast; a PyYAML built without it reads the same data.
+_Base: Any = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
+
+
+class Typed(BaseModel):
+    """Base of every typed file: unknown fields are errors, nothing is coerced, values do not change."""
+
+    model_config = ConfigDict(extra="forbid", strict=True, frozen=True, allow_inf_nan=False)
+
+
+Model = TypeVar("Model", bound=BaseModel)
+
+
+class _Loader(_Base):  # type: ignore[misc]
+    """YAML without duplicate keys, and with the floats of YAML 1.2 (1e-3 is a number)."""
+
+    def construct_mapping(self, node: Any, deep: bool = False) -> dict[Hashable, Any]:
+        seen: set[Hashable] = set()
+        for key_node, _ in node.value if isinstance(node, yaml.MappingNode) else ():
+            key = self.construct_object(key_node, deep=True)
+            problem = f"duplicate key {key!r}" if isinstance(key, str | int) else f"key {key!r} is not a name"
+            if not isinstance(key, str | int) or key in seen:
+                raise yaml.MarkedYAMLError(problem=problem, problem_mark=key_node.start_mark)
+            seen.add(key)
+        mapping: dict[Hashable, Any] = super().construct_mapping(node, deep=deep)
+        return mapping
+
+
+_Loader.add_implicit_resolver(
+    "tag:yaml.org,2002:float", re.compile(r"^[-+]?([0-9][0-9_]*)(\.[0-9]*)?[eE][-+]?[0-9]+$"), list("-+0123456789")
+)
+
+
+def read_yaml(path: Path) -> Any:
+    """The plain data of a YAML file; raises InputError when it is absent, empty, not UTF-8 or malformed."""
+    text = _text(path)
+    try:
+        return yaml.load(text, Loader=_Loader)
+    except yaml.MarkedYAMLError as error:
+        mark = error.problem_mark
+        where = f"line {mark.line + 1}, column {mark.column + 1}" if mark else "somewhere"
+        raise InputError(f"{path}: {where}: {error.problem}; write plain YAML, each key once") from None
+    except (yaml.YAMLError, RecursionError, ValueError) as error:  # ValueError: no such date, a number without end
+        reason = (str(error) or type(error).__name__).splitlines()[0]
+        raise InputError(f"{path}: not readable as YAML ({reason}); write plain YAML") from None
+
+
+def read_json(path: Path) -> Any:
+    """The plain data of a JSON file; raises InputError as `read_yaml` does."""
+    text = _text(path)
+    try:
+        return json.loads(text, object_pairs_hook=_unique)
+    except (ValueError, RecursionError) as error:
+        raise InputError(f"{path}: not readable as JSON ({error}); restore the file or remake it") from None
+
+
+def _unique(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+    data = dict(pairs)
+    if len(data) < len(pairs):
+        names = [name for name, _ in pairs]
+        raise ValueError(f"duplicate key {next(name for name in names if names.count(name) > 1)!r}")
+    return data
+
+
+def load(path: Path, model: type[Model]) -> Model:
+    """A YAML or JSON file (by its suffix) as a typed model; raises InputError with a line for each error."""
+    return validate(path, read_json(path) if path.suffix == ".json" else read_yaml(path), model)
+
+
+def validate(path: Path | str, data: Any, model: type[Model]) -> Model:
+    """Plain data as a typed model; `path` is for messages only."""
+    if not isinstance(data, dict):
+        raise input_error(path, "", type(data).__name__, "must be a mapping of fields")
+    try:
+        return model.model_validate(data)
+    except ValidationError as error:
+        messages: dict[str, str] = {}  # one a field: of a union, pydantic has one for each of its types
+        for problem in error.errors(include_url=False):
+            field = _field(data, problem["loc"])
+            messages.setdefault(field, _message(path, field, problem))
+        raise InputError("\n".join(messages.values())) from None
+
+
+def _text(path: Path) -> str:
+    if not path.is_file():
+        raise InputError(f"{path}: no such file; check the name")
+    try:
+        text = path.read_text(encoding="utf-8")
+    except UnicodeDecodeError as error:
+        raise InputError(f"{path}: byte {error.start} is not UTF-8; save the file as UTF-8") from None
+    if not text.strip():
+        raise InputError(f"{path}: the file is empty; restore it or write its fields")
+    return text
+
+
+def _message(path: Path | str, field: str, problem: Any) -> str:
+    match problem["type"]:
+        case "missing":
+            return f"{path}: {field}: missing; add it"
+        case "extra_forbidden":
+            return f"{path}: {field}: unknown field; remove it or correct its name"
+        case "union_tag_not_found":
+            return f"{path}: {field}.kind: missing; add it"
+        case "union_tag_invalid":
+            context = problem["ctx"]
+            return str(input_error(path, f"{field}.kind", repr(context["tag"]), f"must be {context['expected_tags']}"))
+        case _:
+            allowed = problem["msg"].removeprefix("Value error, ").replace("Input should be ", "must be ", 1)
+            return str(input_error(path, field, repr(problem["input"]), allowed))
+
+
+def _field(data: Any, steps: tuple[int | str, ...]) -> str:
+    """Dotted place of an error, on one line; a list item that has an id is named by it."""
+    parts: list[str] = []
+    tag = None  # of a union, which pydantic puts into the place and the file does not
+    for step in steps:
+        if isinstance(data, list) and isinstance(step, int) and step < len(data):
+            data = data[step]
+            tag = data.get("kind") if isinstance(data, dict) else None
+            parts.append(str(data.get("id", step)) if isinstance(data, dict) else str(step))
+        elif isinstance(data, dict) and (step in data or step == steps[-1]) and step != tag:
+            data = data.get(step)
+            parts.append(str(step))
+        else:
+            tag = None
+    name = ".".join(parts)[:120]
+    return name if name.isprintable() else repr(name)
+
+
+def canonical(data: Any) -> str:
+    """JSON with sorted keys and no spaces: equal data, equal text."""
+    return json.dumps(data, sort_keys=True, separators=(",", ":"), ensure_ascii=False, allow_nan=False)
+
+
+def digest(data: Any) -> str:
+    """First 16 hexadecimal digits of the SHA-256 of `canonical(data)`."""
+    return hashlib.sha256(canonical(data).encode()).hexdigest()[:16]
+
+
+def write_text(path: Path, text: str) -> None:
+    """Writes a file so that a reader sees the old or the new one, whole (temporary file, fsync, rename)."""
+    write_bytes(path, text.encode())
+
+
+def write_bytes(path: Path, content: bytes) -> None:
+    """As `write_text`, for bytes."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    handle, name = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.")
+    try:
+        with os.fdopen(handle, "wb") as file:
+            file.write(content)
+            file.flush()
+            os.fsync(file.fileno())
+        umask = os.umask(0)
+        os.umask(umask)
+        os.chmod(name, 0o666 & ~umask)
+        os.replace(name, path)
+    except BaseException as error:
+        with contextlib.suppress(FileNotFoundError):
+            os.unlink(name)
+        if isinstance(error, OSError):
+            raise InputError(f"{path}: could not be written ({error.strerror}); free space or permissions") from error
+        raise
+
+
+def write_json(path: Path, data: Any) -> None:
+    """Writes a file, whole or not at all: sorted keys, and what fits on a line on one, so that diffs can be read."""
+    write_text(path, _laid_out(data) + "\n")
+
+
+def _laid_out(data: Any, indent: str = "") -> str:
+    line = json.dumps(data, sort_keys=True, ensure_ascii=False, allow_nan=False)
+    if len(indent) + len(line) <= 240 or not isinstance(data, dict | list):
+        return line
+    inner = indent + " "
+    if isinstance(data, list):
+        return "[\n" + ",\n".join(inner + _laid_out(item, inner) for item in data) + f"\n{indent}]"
+    items = (f"{inner}{json.dumps(key, ensure_ascii=False)}: {_laid_out(data[key], inner)}" for key in sorted(data))
+    return "{\n" + ",\n".join(items) + f"\n{indent}}}"

@@ -1,0 +1,1 @@
+"""What shall run: profiles, and the pipelines composed of them."""

@@ -1,0 +1,128 @@
+"""What a profile asks of a machine, what this machine has, and the settings that make runs repeat."""
+
+import os
+import platform
+import re
+import subprocess
+from dataclasses import dataclass
+from typing import Any, Literal
+
+from pydantic import Field, field_validator
+
+from benchmarks.files.errors import InputError
+from benchmarks.files.typed_files import Typed
+
+
+class Requirement(Typed):
+    """The `hardware` block of a profile."""
+
+    device: Literal["cpu", "cuda"]
+    name: str = ".*"  # regular expression that the device's name must match
+    count: int = Field(default=1, ge=1)
+    memory_gib: float = Field(gt=0)  # of the host for cpu, of each device for cuda
+    threads: int = Field(default=1, ge=1)
+    precision: Literal["float32", "tf32", "bfloat16"] = "float32"  # of matrix products while training
+    deterministic: bool = True
+
+    def arithmetic(self) -> dict[str, Any]:
+        """The fields that decide numbers; the others only say which machine may run."""
+        return self.model_dump(include={"device", "threads", "precision", "deterministic"})
+
+    @field_validator("name")
+    @classmethod
+    def _is_pattern(cls, name: str) -> str:
+        try:
+            re.compile(name)
+        except re.error as error:
+            raise ValueError(f"a regular expression is needed ({error})") from None
+        return name
+
+
+@dataclass(frozen=True)
+class Machine:
+    """This machine, as a receipt records it; memory in GiB."""
+
+    device: str
+    name: str
+    count: int
+    memory_gib: float
+    cores: int
+    uuids: list[str]
+    driver: str
+    system: str
+
+
+def processor() -> str:
+    """The processor's name, as the system tells it."""
+    try:
+        with open("/proc/cpuinfo") as file:
+            for line in file:
+                if line.startswith("model name"):
+                    return line.partition(":")[2].strip()
+    except OSError:
+        pass
+    return platform.processor() or platform.machine()
+
+
+def this_machine(device: str) -> Machine:
+    """The CPU, or the CUDA devices where `device` is cuda (count 0 where there is none)."""
+    import psutil
+
+    cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+    system = f"{platform.system()} {platform.release()} {platform.machine()}"
+    if device == "cpu":
+        memory = psutil.virtual_memory().total / 2**30
+        return Machine("cpu", processor(), 1, round(memory, 1), cores, [], "", system)
+    import torch
+
+    if not torch.cuda.is_available():
+        return Machine("cuda", "none", 0, 0.0, cores, [], "", system)
+    devices = [torch.cuda.get_device_properties(index) for index in range(torch.cuda.device_count())]
+    memory = min(found.total_memory for found in devices) / 2**30
+    names = sorted({found.name for found in devices})
+    uuids = [str(found.uuid) for found in devices]
+    return Machine("cuda", ", ".join(names), len(devices), round(memory, 1), cores, uuids, _driver(), system)
+
+
+def _driver() -> str:
+    command = ["nvidia-smi", "--query-gpu=driver_version", "--format=csv,noheader"]
+    try:
+        return subprocess.run(command, capture_output=True, text=True, timeout=20, check=True).stdout.split("\n")[0]
+    except (OSError, subprocess.SubprocessError):
+        return ""
+
+
+def mismatches(required: Requirement, machine: Machine) -> list[tuple[str, str, str]]:
+    """Fields of the requirement that the machine does not meet, each as (field, needed, found)."""
+    found: list[tuple[str, str, str]] = []
+    if machine.count < 1:
+        return [("device", required.device, "no such device")]
+    if not re.search(required.name, machine.name):
+        found.append(("name", required.name, machine.name))
+    # A profile of one CPU is met by any number; a profile of one GPU is not met by eight.
+    if required.device == "cuda" and machine.count != required.count:
+        found.append(("count", str(required.count), str(machine.count)))
+    if machine.memory_gib < required.memory_gib:
+        found.append(("memory_gib", f"at least {required.memory_gib}", str(machine.memory_gib)))
+    if machine.cores < required.threads:
+        found.append(("threads", str(required.threads), f"{machine.cores} cores"))
+    return found
+
+
+def check(required: Requirement, profile: str, off_profile: bool) -> bool:
+    """Whether a run is off profile.
+
+    Raises:
+        InputError: it is, and that was not asked for.
+    """
+    found = mismatches(required, this_machine(required.device))
+    where = f"benchmarks/profiles/{profile}.yaml: hardware"
+    if found and not off_profile:
+        field, needed, here = found[0]
+        raise InputError(
+            f"{where}.{field}: this machine has {here}; the profile needs {needed}; "
+            "run on such a machine, or add --off-profile (its results will be marked)"
+        )
+    if found and any(field == "device" for field, _, _ in found):
+        raise InputError(f"{where}.device: no {required.device} here; --off-profile cannot help")
+    return bool(found)

@@ -1,0 +1,1 @@
+"""Which code made a number, and whether that is the code of today."""

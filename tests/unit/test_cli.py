@@ -1,0 +1,94 @@
+"""The command line itself: where it runs, how it ends, what it does when its output cannot be written."""
+
+import io
+import logging
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from benchmarks import cli
+from benchmarks.files.errors import CheckFailed, InputError
+from benchmarks.stages import listing
+
+ROOT = Path(__file__).resolve().parents[2]
+
+
+@pytest.fixture
+def command(monkeypatch: pytest.MonkeyPatch, tmp_path: Path):
+    """`claimbench list` in this process, in a folder, with another function in the place of the stage's."""
+    (tmp_path / "checkout/benchmarks/claims").mkdir(parents=True)
+    (tmp_path / "checkout/dvc.yaml").touch()
+    (tmp_path / "checkout/benchmarks/dvc.yaml").touch()
+    monkeypatch.setattr("signal.signal", lambda *_: None)
+
+    def run(does, folder: str = "checkout", *options: str) -> int:
+        monkeypatch.chdir(tmp_path / folder)
+        monkeypatch.setattr(sys, "argv", ["claimbench", *options, "list"])
+        monkeypatch.setattr(listing, "run", lambda name: does())
+        with pytest.raises(SystemExit) as end:
+            cli.main()
+        return int(end.value.code or 0)
+
+    return run
+
+
+@pytest.mark.parametrize("folder", ["checkout", "checkout/benchmarks", "checkout/benchmarks/claims"])
+def test_a_command_runs_in_the_root_of_its_checkout(command, tmp_path, monkeypatch, folder):
+    monkeypatch.setenv("CLAIMBENCH_DATA", "own")
+    seen = []
+    assert command(lambda: seen.append((Path.cwd(), os.environ["CLAIMBENCH_DATA"])), folder) == 0
+    assert seen == [(tmp_path / "checkout", str(tmp_path / folder / "own"))]
+
+
+def test_outside_of_a_checkout_nothing_runs(command, tmp_path, capsys):
+    assert command(lambda: pytest.fail("it ran"), ".") == 2
+    assert f"claimbench: {tmp_path}: not in a checkout" in capsys.readouterr().err
+    assert os.listdir(tmp_path) == ["checkout"]
+
+
+@pytest.mark.parametrize(("error", "code"), [(InputError("one\ntwo"), 2), (CheckFailed("one\ntwo"), 1)])
+def test_errors_are_lines_and_an_exit_code(command, capsys, error, code):
+    def fail():
+        raise error
+
+    assert command(fail) == code
+    assert capsys.readouterr().err == "claimbench: one\nclaimbench: two\n"
+
+
+def test_a_bug_is_no_bad_input(command):
+    def fail():
+        raise ValueError("a bug")
+
+    with pytest.raises(ValueError, match="a bug"):
+        command(fail)
+
+
+def test_output_that_cannot_hold_a_character(command, monkeypatch):
+    for name in ("stdout", "stderr"):
+        monkeypatch.setattr(sys, name, io.TextIOWrapper(io.BytesIO(), encoding="ascii"))
+    assert command(lambda: print("Poincaré")) == 0
+    sys.stdout.flush()
+    assert sys.stdout.buffer.getvalue() == b"Poincar?\n"
+
+
+@pytest.mark.parametrize(("options", "level"), [((), logging.WARNING), (("-v",), logging.INFO)])
+def test_what_is_being_done_is_logged_on_demand(command, options, level):
+    logger = logging.getLogger("benchmarks")
+    before = logger.level
+    try:
+        levels = []
+        command(lambda: levels.append(logging.getLogger("benchmarks.data").getEffectiveLevel()), "checkout", *options)
+        assert levels == [level]
+    finally:
+        logger.setLevel(before)
+
+
+@pytest.mark.skipif(os.name != "posix", reason="pipes of POSIX")
+def test_a_reader_that_goes_away_is_no_error():
+    words = [sys.executable, "-m", "benchmarks.cli", "claims"]
+    with subprocess.Popen(words, cwd=ROOT, stdout=subprocess.PIPE, stderr=subprocess.PIPE) as process:
+        process.stdout.close()
+        assert process.stderr.read() == b""
