@@ -6,6 +6,7 @@ from pathlib import Path
 
 from benchmarks.files.typed_files import write_text
 from benchmarks.judging import claims
+from benchmarks.judging.fields import Measured
 from benchmarks.judging.results import Results, judged
 from benchmarks.plan import composition, profiles
 from benchmarks.provenance.freshness import why_stale
@@ -26,15 +27,16 @@ def results(root: Path = Path(), receipts: bool = True) -> list[Results]:
     """Every profile that has records, judged; `receipts` says whether to read those too.
 
     Raises:
-        InputError: a malformed claim, profile, record or receipt.
+        InputError: a malformed claim, profile, record or receipt; a claim that names a field which no row has.
     """
     plans = {name: profiles.read(name, root) for name in profiles.names(root)}
     entries = {name: list(plan.entries) for name, plan in plans.items()}
     known, elsewhere = claims.read_all(root, entries), profiles_having(entries)
     today = Identities(root)
+    recorded = {profile: records_of(profile, root) for profile in profiles_with_records(root)}
+    Measured([record for records in recorded.values() for record in records], entries, root).check(known)
     found = []
-    for profile in profiles_with_records(root):
-        records = records_of(profile, root)
+    for profile, records in recorded.items():
         params = composition.compose(plans[profile], root) if profile in plans else None
         stale = frozenset(record.entry for record in records if why_stale(record, params, today))
         paths = sorted((root / RECEIPTS / profile).glob("*.json")) if receipts else []
