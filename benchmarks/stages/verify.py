@@ -2,15 +2,16 @@
 
 import math
 import tempfile
-from collections.abc import Mapping, Sequence
-from itertools import zip_longest
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
+from typing import Any
 
 from benchmarks.files.errors import CheckFailed
 from benchmarks.judging.results import Results
 from benchmarks.plan import composition
 from benchmarks.provenance.freshness import why_stale
 from benchmarks.provenance.identity import Identities
+from benchmarks.record.measurement import describe
 from benchmarks.record.receipts import file_hash
 from benchmarks.record.records import (
     ENTRIES,
@@ -18,6 +19,7 @@ from benchmarks.record.records import (
     TABLES,
     EntryRecord,
     Metric,
+    RunRecord,
     StageReceipt,
     flat,
     read_receipt,
@@ -123,27 +125,65 @@ def rerun_findings() -> list[str]:
 
 
 def _moved(committed: EntryRecord, again: EntryRecord) -> list[str]:
+    """A finding each difference. Runs are matched by seed, numbers by name, variant and measurement."""
     findings = []
-    for before, after in zip(committed.runs, again.runs, strict=True):
-        which = f"{committed.entry} s{before.seed}"
-        if (before.status, len(before.metrics)) != (after.status, len(after.metrics)):
-            findings.append(
-                f"{which}: {before.status} with {len(before.metrics)} numbers is committed, "
-                f"{after.status} with {len(after.metrics)} came again"
-            )
-            continue
-        for one, other in zip(before.metrics, after.metrics, strict=True):
-            if not _agree(one, other):
-                findings.append(f"{which} {one.name}: {one.value} is committed, {other.value} came again")
+    ours, theirs = ({run.seed: run for run in record.runs} for record in (committed, again))
+    for seed in sorted(ours.keys() | theirs.keys()):
+        which = f"{committed.entry} s{seed}"
+        before, after = ours.get(seed), theirs.get(seed)
+        if before is None or after is None:
+            findings.append(f"{which}: {_only(before is None)}")
+        elif before.status != after.status:
+            findings.append(f"{which}: {_ended(before)} is committed, {_ended(after)} came again")
+        else:
+            findings += [f"{which} {finding}" for finding in _numbers_moved(before, after)]
     return findings
 
 
-def _agree(one: Metric, other: Metric) -> bool:
-    """Whether two values are one, up to the stated tolerance; a value that is not finite is None."""
-    if one.value is None or other.value is None:
-        return one.value is other.value
-    pairs = zip_longest(flat(one.value), flat(other.value), fillvalue=math.nan)
-    return one.name == other.name and all(math.isclose(a, b, rel_tol=RELATIVE, abs_tol=ABSOLUTE) for a, b in pairs)
+def _only(came_again: bool) -> str:
+    return "came again and is not committed" if came_again else "is committed and did not come again"
+
+
+def _ended(run: RunRecord) -> str:
+    return f"{run.status} ({run.reason})" if run.reason else run.status
+
+
+def _numbers_moved(committed: RunRecord, again: RunRecord) -> Iterator[str]:
+    ours, theirs = ({_key(metric): metric for metric in run.metrics} for run in (committed, again))
+    for key in [*ours, *(key for key in theirs if key not in ours)]:
+        one, other = ours.get(key), theirs.get(key)
+        if one is None or other is None:
+            metric = one or other
+            assert metric is not None
+            yield f"{_told(metric)} by measurement {metric.fingerprint}: {_only(one is None)}"
+            continue
+        for field in ("value", "low", "high", "unit", "direction", "n"):
+            before, after = getattr(one, field), getattr(other, field)
+            if not (_agree(before, after) if field in ("value", "low", "high") else before == after):
+                what = "" if field == "value" else f" {field}"
+                yield f"{_told(one)}{what}: {before} is committed, {after} came again"
+
+
+def _key(metric: Metric) -> tuple[str, frozenset[Any], str]:
+    return metric.name, frozenset(metric.variant.items()), metric.fingerprint
+
+
+def _told(metric: Metric) -> str:
+    return f"{metric.name} / {describe(metric.variant)}" if metric.variant else metric.name
+
+
+def _agree(one: Any, other: Any) -> bool:
+    """Whether numbers or tables of them are one, up to the stated tolerance; None (not finite) is only itself."""
+    if one is None or other is None:
+        return one is other
+    if _shape(one) != _shape(other):
+        return False
+    pairs = zip(flat(one), flat(other), strict=True)
+    return all(math.isclose(a, b, rel_tol=RELATIVE, abs_tol=ABSOLUTE) for a, b in pairs)
+
+
+def _shape(numbers: Any) -> Any:
+    return [_shape(item) for item in numbers] if isinstance(numbers, list) else None
 
 
 def run(rerun: bool) -> None:

@@ -6,15 +6,16 @@ from typing import Any
 
 import pytest
 
-from benchmarks.files.typed_files import write_json
+from benchmarks.files.errors import CheckFailed
+from benchmarks.files.typed_files import write_json, write_text
 from benchmarks.judging.results import Results, judged
 from benchmarks.plan import composition
 from benchmarks.plan.params import Params
 from benchmarks.provenance.identity import Identities
 from benchmarks.record.receipts import file_hash
-from benchmarks.record.records import ENTRIES, RECEIPTS, EntryRecord, RunRecord, read_record
+from benchmarks.record.records import ENTRIES, RECEIPTS, EntryRecord, Metric, RunRecord, read_record
 from benchmarks.run.stopping import FAILURES
-from benchmarks.stages import status, verify
+from benchmarks.stages import evaluate, status, verify
 from tests.unit.judged import number, record, run
 from tests.unit.plan.tiny import PLAIN, composed
 
@@ -117,22 +118,109 @@ def test_a_receipt_that_names_no_record_is_told(params: Params) -> None:
 
 
 # A second evaluation
+ONE, TABLE = number(1.0), number([[2.0, 3.0]], "table")
+LOST = number(None, "lost")
+FITTED = number(1.0, "slope", {"nfe": 5}, interval=(0.5, 1.5))
+COMMITTED = record([run(0, ONE, TABLE, LOST, FITTED), run(1, ONE), run(2, status="diverged")])
+
+
+def again(*first: Metric, others: Sequence[RunRecord] = COMMITTED.runs[1:]) -> EntryRecord:
+    """The committed record with other numbers in its first run, or with other runs beside it."""
+    return record([run(0, *first) if first else COMMITTED.runs[0], *others])
+
+
 @pytest.mark.parametrize(
-    ("again", "what"),
+    "same",
     [
-        (run(0, number(1.0 + 1e-9), number([[2.0, 3.0]])), None),
-        (run(0, number(1.1), number([[2.0, 3.0]])), "1.0 is committed, 1.1 came again"),
-        (run(0, number(1.0), number([[2.0]])), "[[2.0, 3.0]] is committed, [[2.0]] came again"),
-        (run(0, number(None), number([[2.0, 3.0]])), "1.0 is committed, None came again"),
-        (run(0, number(1.0)), "done with 2 numbers is committed, done with 1 came again"),
-        (run(0, status="diverged"), "done with 2 numbers is committed, diverged with 0 came again"),
+        COMMITTED,
+        again(number(1.0 + 1e-9), TABLE, LOST, FITTED),
+        again(FITTED, LOST, TABLE, ONE),
+        record(COMMITTED.runs[::-1]),
     ],
-    ids=["tolerance", "number", "shape", "not finite", "fewer", "diverged"],
+    ids=["itself", "tolerance", "order of numbers", "order of seeds"],
 )
-def test_what_moved_is_told(again: RunRecord, what: str | None) -> None:
-    found = verify._moved(record([run(0, number(1.0), number([[2.0, 3.0]]))]), record([again]))
-    assert len(found) == (what is not None)
-    assert all(what in line for line in found if what)
+def test_what_came_again_is_no_finding(same: EntryRecord) -> None:
+    assert verify._moved(COMMITTED, same) == []
+
+
+OWN = number(1.0, "slope", {"nfe": 5}, interval=(0.5, 1.6))
+VALID = number(1.0, protocol={"split": "valid"})
+
+
+@pytest.mark.parametrize(
+    ("other", "findings"),
+    [
+        (again(number(1.1), TABLE, LOST, FITTED), ["s0 score: 1.0 is committed, 1.1 came again"]),
+        (again(number(None), TABLE, LOST, FITTED), ["s0 score: 1.0 is committed, None came again"]),
+        (again(ONE, TABLE, number(0.0, "lost"), FITTED), ["s0 lost: None is committed, 0.0 came again"]),
+        (
+            again(ONE, number([2.0, 3.0], "table"), LOST, FITTED),
+            ["s0 table: [[2.0, 3.0]] is committed, [2.0, 3.0] came again"],
+        ),
+        (again(number(1.0, unit="bits"), TABLE, LOST, FITTED), ["s0 score unit: points is committed, bits came again"]),
+        (
+            again(number(1.0, direction="higher"), TABLE, LOST, FITTED),
+            ["s0 score direction: lower is committed, higher came again"],
+        ),
+        (
+            again(ONE.model_copy(update={"n": 11}), TABLE, LOST, FITTED),
+            ["s0 score n: 10 is committed, 11 came again"],
+        ),
+        (again(ONE, TABLE, LOST, OWN), ["s0 slope / nfe 5 high: 1.5 is committed, 1.6 came again"]),
+        (
+            again(ONE, TABLE, LOST),
+            [f"s0 slope / nfe 5 by measurement {FITTED.fingerprint}: is committed and did not come again"],
+        ),
+        (
+            again(ONE, TABLE, LOST, FITTED, number(1.0, "new")),
+            [f"s0 new by measurement {ONE.fingerprint}: came again and is not committed"],
+        ),
+        (
+            again(VALID, TABLE, LOST, FITTED),
+            [
+                f"s0 score by measurement {ONE.fingerprint}: is committed and did not come again",
+                f"s0 score by measurement {VALID.fingerprint}: came again and is not committed",
+            ],
+        ),
+        (
+            again(others=[run(1, status="timeout"), run(2, ONE)]),
+            [
+                "s1: done is committed, timeout (for a reason) came again",
+                "s2: diverged (for a reason) is committed, done came again",
+            ],
+        ),
+        (
+            again(others=[run(1, ONE), run(3, ONE)]),
+            ["s2: is committed and did not come again", "s3: came again and is not committed"],
+        ),
+    ],
+    ids=["number", "not finite", "finite", "shape", "unit", "direction", "n", "interval", "fewer", "more", "protocol",
+         "ended otherwise", "seeds"],
+)  # fmt: skip
+def test_each_difference_is_one_finding(other: EntryRecord, findings: list[str]) -> None:
+    assert verify._moved(COMMITTED, other) == [f"entry_a {finding}" for finding in findings]
+
+
+def test_verify_with_a_rerun_says_no_where_a_null_became_a_number(
+    params: Params, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Exit code 1 is that of CheckFailed."""
+    for entry in params.entries:
+        committed(params, entry, runs=[run(seed, number(None)) for seed in params.entries[entry].seeds])
+
+    def evaluated(profile: str, entry: str, off_profile: bool, destination: Path) -> None:
+        assert not off_profile
+        text = (ENTRIES / profile / f"{entry}.json").read_text()
+        place = destination / ENTRIES / profile / f"{entry}.json"
+        write_text(place, text.replace('"value": null', '"value": 0.0') if entry == "container" else text)
+
+    monkeypatch.setattr(evaluate, "run", evaluated)
+    assert verify.rerun_findings() == ["container s1 score: None is committed, 0.0 came again"]
+    monkeypatch.setattr(verify, "generated", lambda everything: {})
+    monkeypatch.setattr(verify.readme, "finding", lambda everything: "")
+    verify.run(rerun=False)
+    with pytest.raises(CheckFailed, match="1 findings\n  container s1 score"):
+        verify.run(rerun=True)
 
 
 # status
