@@ -17,7 +17,7 @@ from benchmarks.files.errors import InputError, input_error
 from benchmarks.files.typed_files import Typed, load
 from benchmarks.plan.profiles import Name, Seed, Tier
 from benchmarks.record.evaluated import Measured, Passages
-from benchmarks.record.measurement import Measurement, Variant
+from benchmarks.record.measurement import Measurement, Variant, describe
 from benchmarks.record.strict_drawings import KeptDrawing
 
 if TYPE_CHECKING:
@@ -136,6 +136,18 @@ class RunRecord(Typed):
     def _reason_where_not_done(self) -> "RunRecord":
         if self.status != "done" and not self.reason:
             raise ValueError("a run that is not done states its reason")
+        return self
+
+    @model_validator(mode="after")
+    def _each_number_once(self) -> "RunRecord":
+        """A metric that stands twice would count as two seeds; variants that read alike are one row of the tables."""
+        seen: set[tuple[str, str, frozenset[Any] | str]] = set()
+        for one in self.metrics:
+            keys = {(one.name, one.fingerprint, v) for v in (frozenset(one.variant.items()), describe(one.variant))}
+            if keys & seen:
+                where = f"{one.name} of variant {describe(one.variant)} by measurement {one.fingerprint}"
+                raise ValueError(f"seed {self.seed} has {where} twice; each number stands once, so remove one")
+            seen |= keys
         return self
 
 

@@ -9,7 +9,7 @@ import pytest
 from benchmarks.files.errors import InputError
 from benchmarks.files.typed_files import write_json
 from benchmarks.record.measurement import Measurement
-from benchmarks.record.records import CurvePoint, EntryRecord, read_record
+from benchmarks.record.records import CurvePoint, EntryRecord, Metric, read_record
 from tests.unit.judged import number, record, run
 
 PROTOCOL = Measurement(split="test", samples=100)
@@ -82,6 +82,32 @@ def test_a_protocol_under_the_fingerprint_of_another_is_refused(file: Path) -> N
 def test_a_file_of_another_shape_is_refused(file: Path, fields: dict[str, Any]) -> None:
     changed(file, **fields)
     assert all(line.startswith(f"{file}: runs") for line in refused(file).splitlines())
+
+
+@pytest.mark.parametrize(
+    "variants",
+    [({}, {}), ({"n": 1, "k": 2}, {"k": 2, "n": 1}), ({"n": 1}, {"n": 1.0}), ({"n": 1}, {"n": "1"})],
+    ids=["same", "order", "float", "text"],
+)
+def test_a_metric_that_stands_twice_in_a_run_is_refused(file: Path, variants: tuple[dict[str, Any], ...]) -> None:
+    """It counted as two seeds, with an interval from one."""
+    metrics = [{**number(float(place)).model_dump(), "variant": each} for place, each in enumerate(variants)]
+    changed(file, runs=[{"seed": 7, "status": "done", "metrics": metrics}])
+    (line,) = refused(file).splitlines()
+    assert line.startswith(f"{file}: runs.0: ")
+    assert "seed 7 has score of variant" in line
+    assert "twice" in line
+
+
+@pytest.mark.parametrize(
+    "other",
+    [number(1.0, "other"), number(1.0, variant={"n": 2}), number(1.0, protocol=OTHER)],
+    ids=["name", "variant", "protocol"],
+)
+def test_numbers_that_differ_in_name_variant_or_protocol_stand_beside_each_other(file: Path, other: Metric) -> None:
+    runs = [run(0, number(1.0, variant={"n": 1}), number(1.0), other)]
+    write_json(file, record(runs).model_dump())
+    assert read_record(file).runs == runs
 
 
 def test_reading_leaves_the_data_as_they_were(file: Path) -> None:
