@@ -31,8 +31,28 @@ class Typed(BaseModel):
 Model = TypeVar("Model", bound=BaseModel)
 
 
+# YAML 1.1, 1.2 and people read other plain words as values differently: 061 is 49, 61 or a text, yes is true or a text.
+# A word is told to be a value where any of them does; what only some do, or do otherwise, is refused.
+_FIRST = list("-+.0123456789")
+_INT = re.compile(r"^[-+]?(0o[0-7_]+|[0-9]+)$")
+_FLOAT = re.compile(r"^[-+]?(\.[0-9]+|[0-9][0-9_]*(\.[0-9_]*)?)([eE][-+]?[0-9]+)?$")
+_PLAIN = {
+    "int": (re.compile(r"[-+]?(0|[1-9][0-9]*)"), "write a decimal number without leading zeros, underscores or colons"),
+    "float": (
+        re.compile(r"[-+]?(\.[0-9]+|(0|[1-9][0-9]*)(\.[0-9]*)?)([eE][-+]?[0-9]+)?|[-+]?\.(inf|nan)"),
+        "write a decimal number without leading zeros, underscores or colons",
+    ),
+    "bool": (re.compile(r"true|false"), "write true or false"),
+    "timestamp": (re.compile(r"(?!)"), "dates are text"),
+}
+
+
+class _Ambiguous(yaml.MarkedYAMLError):
+    """A word that readers of YAML take for different values; the problem tells the fix."""
+
+
 class _Loader(_Base):  # type: ignore[misc]
-    """YAML without duplicate keys, and with the floats of YAML 1.2 (1e-3 is a number)."""
+    """YAML without duplicate keys, whose values are those on which YAML 1.1 and 1.2 agree (and 1e-3 is a number)."""
 
     def construct_mapping(self, node: Any, deep: bool = False) -> dict[Hashable, Any]:
         seen: set[Hashable] = set()
@@ -45,10 +65,35 @@ class _Loader(_Base):  # type: ignore[misc]
         mapping: dict[Hashable, Any] = super().construct_mapping(node, deep=deep)
         return mapping
 
+    def construct_plainly(self, node: Any) -> Any:
+        """A number or a boolean as everybody reads it; raises _Ambiguous for other ways to write one, and for dates."""
+        kind = node.tag.rpartition(":")[2]
+        pattern, fix = _PLAIN[kind]
+        text = self.construct_scalar(node)
+        if not pattern.fullmatch(text):
+            shown = repr(text)[1:-1][:80]  # on one line
+            problem = f"{shown} is not read alike by all readers of YAML; {fix}, or put quotes around a text"
+            raise _Ambiguous(problem=problem, problem_mark=node.start_mark)
+        return getattr(self, f"construct_yaml_{kind}")(node)
 
-_Loader.add_implicit_resolver(
-    "tag:yaml.org,2002:float", re.compile(r"^[-+]?([0-9][0-9_]*)(\.[0-9]*)?[eE][-+]?[0-9]+$"), list("-+0123456789")
-)
+
+class _Writer(yaml.SafeDumper):
+    """Puts quotes around every text that `_Loader` would not read as that text."""
+
+
+_Loader.add_implicit_resolver("tag:yaml.org,2002:int", _INT, _FIRST)
+_Loader.add_implicit_resolver("tag:yaml.org,2002:float", _FLOAT, _FIRST)
+_Writer.add_implicit_resolver("tag:yaml.org,2002:int", _INT, _FIRST)
+_Writer.add_implicit_resolver("tag:yaml.org,2002:float", _FLOAT, _FIRST)
+_Loader.add_constructor("tag:yaml.org,2002:int", _Loader.construct_plainly)
+_Loader.add_constructor("tag:yaml.org,2002:float", _Loader.construct_plainly)
+_Loader.add_constructor("tag:yaml.org,2002:bool", _Loader.construct_plainly)
+_Loader.add_constructor("tag:yaml.org,2002:timestamp", _Loader.construct_plainly)
+
+
+def yaml_text(data: Any) -> str:
+    """Plain data as YAML, a field a line in the order given, which `read_yaml` gives back."""
+    return yaml.dump(data, Dumper=_Writer, sort_keys=False, default_flow_style=False, width=1000)
 
 
 def read_yaml(path: Path) -> Any:
@@ -57,9 +102,10 @@ def read_yaml(path: Path) -> Any:
     try:
         return yaml.load(text, Loader=_Loader)
     except yaml.MarkedYAMLError as error:
+        fix = "" if isinstance(error, _Ambiguous) else "; write plain YAML, each key once"
         mark = error.problem_mark
         where = f"line {mark.line + 1}, column {mark.column + 1}" if mark else "somewhere"
-        raise InputError(f"{path}: {where}: {error.problem}; write plain YAML, each key once") from None
+        raise InputError(f"{path}: {where}: {error.problem}{fix}") from None
     except (yaml.YAMLError, RecursionError, ValueError) as error:  # ValueError: no such date, a number without end
         reason = (str(error) or type(error).__name__).splitlines()[0]
         raise InputError(f"{path}: not readable as YAML ({reason}); write plain YAML") from None

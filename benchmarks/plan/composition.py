@@ -4,10 +4,8 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-import yaml
-
 from benchmarks.files.errors import InputError, input_error
-from benchmarks.files.typed_files import digest, load, write_json, write_text
+from benchmarks.files.typed_files import digest, load, write_json, write_text, yaml_text
 from benchmarks.plan import pipelines
 from benchmarks.plan.methods import all_methods, families, tasks
 from benchmarks.plan.params import ENTRIES, PARAMS, ComposedEntry, ComposedFor, Extractors, Head, Params, entry_file
@@ -72,7 +70,7 @@ def write_params(params: Params, root: Path = Path()) -> None:
             path.unlink()
     head = "# Written by `claimbench profile NAME` from benchmarks/profiles/; edit there and run that again.\n"
     data = params.model_dump(exclude={"entries"})
-    write_text(root / PARAMS, head + yaml.safe_dump(data, sort_keys=False, default_flow_style=False, width=1000))
+    write_text(root / PARAMS, head + yaml_text(data))
 
 
 def read_params(root: Path = Path()) -> Params:
