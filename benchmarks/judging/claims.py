@@ -3,9 +3,9 @@
 from collections.abc import Iterator, Mapping, Sequence
 from decimal import Decimal
 from pathlib import Path
-from typing import Annotated, Literal
+from typing import Annotated, Any, Literal
 
-from pydantic import Field, StringConstraints, model_validator
+from pydantic import Field, StringConstraints, field_validator, model_validator
 
 from benchmarks.files.errors import InputError, input_error
 from benchmarks.files.typed_files import Typed, load
@@ -132,12 +132,24 @@ class ExactClaim(_OnOneSubject):
     decimals: int | None = Field(default=None, ge=0)  # digits printed after the point, where zeros end the number
     tolerance: Tolerance | None = None
 
+    @field_validator("value")
+    @classmethod
+    def _has_numbers(cls, value: Numbers) -> Numbers:
+        if _empty(value):
+            raise ValueError("must be a number, or a table with a number in each row")
+        return value
+
     def allowed(self) -> float:
         """The tolerance, or half a unit of the last digit printed."""
         if self.tolerance is not None:
             return self.tolerance.absolute
         decimals = self.decimals if self.decimals is not None else max(map(_decimals, flat(self.value)))
         return float(0.5 * 10.0**-decimals)
+
+
+def _empty(value: Any) -> bool:
+    """Whether a list, or one within it, holds nothing: no number of ours could be compared with it."""
+    return isinstance(value, list) and (not value or any(map(_empty, value)))
 
 
 def _decimals(number: float) -> int:
