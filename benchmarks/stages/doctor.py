@@ -60,8 +60,9 @@ def run(name: str | None) -> None:
         print(f"{'ok   ' if good else 'WRONG'} {what}: {message}")
 
     machine = hardware.this_machine(profile.hardware.device)
-    unmet = {field: (needed, found) for field, needed, found in hardware.mismatches(profile.hardware, machine)}
     required = profile.hardware
+    extensions = hardware.instructions()
+    unmet = {field: found for field, _, found in hardware.mismatches(required, machine, extensions)}
     checks: list[tuple[str, object, object]] = [("device", required.device, f"{machine.count} found")]
     if machine.count:  # nothing else can be said of a device that is not there
         checks += [
@@ -70,6 +71,9 @@ def run(name: str | None) -> None:
             ("memory_gib", f"at least {required.memory_gib:g}", machine.memory_gib),
             ("threads", required.threads, f"{machine.cores} cores"),
         ]
+    if required.device == "cpu" and required.precision == "bfloat16":
+        there = "its instructions" if extensions is not None else "not known; slow where there are no instructions"
+        checks.append(("precision", required.precision, unmet.get("precision", there)))
     for field, needed, here in checks:
         fix = "" if field not in unmet else "; run on such a machine, or stages with --off-profile (marked)"
         line(f"hardware.{field}", field not in unmet, f"needs {needed}, here {here}{fix}")
