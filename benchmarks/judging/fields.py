@@ -90,19 +90,19 @@ class Measured:
         return [metrics for record, metrics in self._by_metric if concerns(side, record)]
 
     def _certain(self, side: Side, metric: str) -> bool:
-        """Whether a metric that the side's records lack is none of its metrics, and not merely one of a task not run.
+        """Whether a metric that the side's records lack is none at all, and not one of a task or a profile not run.
 
-        So it is where all entries of the side have run wherever they are, and where neither a record nor the code has
-        such a name; in code a name may be put together, as in f"train_{name}".
+        So it is where neither a record nor the code has such a name (in code it may be put together, as in
+        f"train_{name}"), and where all entries of the side have run in every profile that has them.
         """
-        names = [name for name in (side.entry, *side.entries) if name is not None]
-        if names:
-            wanted = {(profile, e) for profile, entries in self.entries.items() for e in entries if e in names}
-            return wanted <= {(record.profile, record.entry) for record, _ in self._by_metric}
         joints = [place.start() for place in re.finditer("_", metric)]
         cuts = [(metric[:at], metric[at:]) for joint in joints for at in (joint, joint + 1)]
-        known = metric in self._words or any(a in self._words and b in self._words for a, b in cuts)
-        return metric not in self._recorded and not known
+        words = self._words
+        if metric not in self._recorded | words and not any(a in words and b in words for a, b in cuts):
+            return True
+        names = [name for name in (side.entry, *side.entries) if name is not None]
+        wanted = {(profile, e) for profile, entries in self.entries.items() for e in entries if e in names}
+        return bool(names) and wanted <= {(record.profile, record.entry) for record, _ in self._by_metric}
 
 
 def _fields(rows: Sequence[Metric]) -> _Fields:

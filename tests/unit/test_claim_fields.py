@@ -113,15 +113,21 @@ def test_one_profile_may_have_what_another_lacks() -> None:
 
 
 def test_a_metric_may_be_that_of_an_entry_or_a_task_not_run(tmp_path: Path) -> None:
-    told = claim("value", metric="bits")
-    assert refusals(told, A, entries={"cpu": ["entry_a"], "h100": ["entry_a"]}) == []  # the other profile may give it
-    # Of a method, another task may give it: the code, or the record of another method, knows such a name.
-    told = ordering(BETTER, WORSE, metric="train_bits")
-    assert refusals(told, A, B, root=tmp_path) != []
-    assert refusals(told, A, B, record([run(0, number(1.0, "train_bits"))], "c", "method_c"), root=tmp_path) == []
+    """Then the code, or the record of another method, knows such a name; else it is refused all the same."""
+    of_entry, of_method = claim("value", metric="train_bits"), ordering(BETTER, WORSE, metric="train_bits")
+    twice = {"cpu": ["entry_a"], "h100": ["entry_a"]}
+    other = record([run(0, number(1.0, "train_bits"))], "c", "method_c")
+
+    def refused(*records: EntryRecord) -> list[int]:
+        return [len(refusals(told, *records, entries=twice, root=tmp_path)) for told in (of_entry, of_method)]
+
+    assert refused(A, B) == [1, 2]
+    assert refused(A, B, other) == [0, 0]
     (tmp_path / "benchmarks/families").mkdir(parents=True)
     (tmp_path / "benchmarks/families/any.py").write_text('row(f"train_{name}")\nname = "bits"\n')
-    assert refusals(told, A, B, root=tmp_path) == []
+    assert refused(A, B) == [0, 0]
+    # Where the entry has run wherever it is, no other run of it can give the metric.
+    assert len(refusals(of_entry, A, B, entries={"cpu": ["entry_a"]}, root=tmp_path)) == 1
 
 
 def test_judge_refuses_the_misspelling_that_was_found(code: Path, monkeypatch: pytest.MonkeyPatch) -> None:
