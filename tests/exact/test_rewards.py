@@ -2,7 +2,7 @@
 
 import pytest
 
-from implementations.preferences.parts.rewards import Sentiment, answer_in, exact_answer, has_format, number_in
+from implementations.preferences.parts.rewards import Sentiment, answer_in, exact_answer, has_format
 
 GOOD = "<think>7+5=12 3+8+1=12</think><answer>122</answer>"
 # Text, whether it has the format, what its answer is.
@@ -92,27 +92,3 @@ def test_sentiment_asks_once_for_a_text():
     sentiment(["good", "bad", "good"])
     sentiment(["bad"])
     assert asked == ["good", "bad"]
-
-
-@pytest.mark.parametrize(
-    ("text", "number"),
-    [
-        ("so 12 and then 72.", "72"),
-        ("\\boxed{72} or 73", "72"),
-        ("first \\boxed{1}, no: $\\boxed{2}$", "2"),
-        ("\\boxed{\\$1,234.50}", "1234.5"),
-        ("\\boxed{x = -3}", "-3"),
-        ("\\boxed{none} but 5", None),  # what is boxed is the answer
-        ("it is -$7.00", "-7"),
-        ("from 3-4", "4"),  # no minus after a digit
-        ("100", "100"),
-        ("0.0", "0"),
-        ("-0", "0"),
-        ("1,000,000 people", "1000000"),
-        ("v2 of it", None),  # part of a word
-        ("no number", None),
-        ("", None),
-    ],
-)
-def test_the_number_of_an_answer(text, number):
-    assert number_in(text) == number

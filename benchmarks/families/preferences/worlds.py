@@ -17,7 +17,8 @@ from benchmarks.families.preferences.problems import Arithmetic, Compared, Conti
 from benchmarks.families.preferences.vocabulary import Vocabulary, arithmetic_vocabulary, bpe
 from benchmarks.run.seeds import derive
 from implementations.common.errors import Unsupported
-from implementations.preferences.parts.rewards import Sentiment, answer_in, exact_answer, has_format, number_in
+from implementations.preferences.parts.answers import boxed_in, number_in
+from implementations.preferences.parts.rewards import Sentiment, answer_in, exact_answer, has_format
 
 Tokens = list[int]
 
@@ -229,7 +230,7 @@ class Asked:
     def judged(self, prompt: Prompt, response: Tokens) -> tuple[float, float]:
         """Whether the answer is right, as a number, and whether the response has the format: 0 or 1 each."""
         text = self.vocabulary.decode(response)
-        formed = has_format(text) if self.task.template == "r1_zero" else float("\\boxed{" in text)
+        formed = has_format(text) if self.task.template == "r1_zero" else float(boxed_in(text) is not None)
         return float(self.is_right(prompt, self.answer(response))), formed
 
     def is_right(self, prompt: Prompt, answer: str | None) -> bool:

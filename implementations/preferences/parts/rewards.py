@@ -7,13 +7,10 @@ score of VADER (Hutto and Gilbert, ICWSM 2014), in [-1, 1].
 
 import re
 from collections.abc import Sequence
-from decimal import Decimal
 
 _BLOCK = r"<{0}>((?:(?!</?(?:think|answer)>).)*)</{0}>"
 _FORMAT = re.compile(_BLOCK.format("think") + r"\s*" + _BLOCK.format("answer"), re.DOTALL)
 _ANSWER = re.compile(_BLOCK.format("answer"), re.DOTALL)
-_BOXED = re.compile(r"\\boxed\{([^{}]*)\}")
-_NUMBER = re.compile(r"(?<![\w.])(-?)\$?(\d[\d,]*(?:\.\d+)?)")
 
 
 def has_format(text: str) -> float:
@@ -30,20 +27,6 @@ def answer_in(text: str) -> str | None:
 def exact_answer(text: str, answer: str) -> float:
     """1 when the text's answer block holds just this answer, to the character; else 0. What is around is not judged."""
     return float(answer_in(text) == answer)
-
-
-def number_in(text: str) -> str | None:
-    r"""The last number of what stands in the text's last \boxed{}, or of the text where nothing is boxed.
-
-    Plain: without commas, a sign of currency or zeros that end a fraction. None where there is none.
-    """
-    boxed = _BOXED.findall(text)
-    found = _NUMBER.findall(boxed[-1] if boxed else text)
-    if not found:
-        return None
-    sign, digits = found[-1]
-    plain = format(Decimal(digits.replace(",", "")).normalize(), "f")
-    return plain if plain == "0" else sign + plain
 
 
 class Sentiment:
