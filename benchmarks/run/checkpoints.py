@@ -37,6 +37,20 @@ def write_state(path: Path, state: dict[str, Any]) -> None:
     os.replace(temporary, path)
 
 
+def outline(state: Any) -> Any:
+    """What a state is made of: keys, types, and shapes of tensors, without their values."""
+    import torch
+
+    match state:
+        case torch.Tensor():
+            return [str(state.dtype), list(state.shape)]
+        case dict():
+            return {repr(key): outline(value) for key, value in state.items()}
+        case list() | tuple():
+            return [outline(item) for item in state]
+    return type(state).__name__
+
+
 class DiskCheckpoint:
     """The `Checkpoint` that `fit` is given. Saves at most every `seconds`, and whenever it is asked to."""
 
@@ -59,17 +73,29 @@ class DiskCheckpoint:
         self.resumed = False  # whether `load` gave a state
 
     def load(self) -> dict[str, Any] | None:
-        """The last state saved, or None."""
+        """The last state saved, or None. A file that does not hold, whole, what `save` wrote is set aside.
+
+        Raises:
+            OSError: the system does not let it be read; it may be whole, and stays.
+        """
         if not self.file.exists():
             return None
+        with open(self.file, "rb"):  # the reader's other errors are those of a damaged file
+            pass
         try:
-            state = read_state(self.file)
+            saved, why = read_state(self.file), "incomplete, or a checkpoint of another version or run"
         except Exception as error:  # whatever a damaged file makes the reader raise
-            damaged = self.file.replace(self.file.with_suffix(".damaged"))
-            print(f"{damaged}: not readable as a checkpoint ({type(error).__name__}); training starts afresh")
-            return None
-        self.resumed = True
-        return state
+            saved, why = {}, f"not readable as a checkpoint ({type(error).__name__})"
+        if isinstance(saved, dict) and "outline" in saved and saved["outline"] == self._outline(saved.get("state")):
+            self.resumed = True
+            state: dict[str, Any] = saved["state"]
+            return state
+        damaged = self.file.replace(self.file.with_suffix(".damaged"))
+        print(f"{damaged}: {why}; training starts afresh")
+        return None
+
+    def _outline(self, state: Any) -> str:
+        return digest([self.folder.name, outline(state)])
 
     def due(self, step: int) -> bool:
         """Whether the last save is long enough ago; `step` is for other keepers of checkpoints."""
@@ -77,7 +103,7 @@ class DiskCheckpoint:
 
     def save(self, state: dict[str, Any]) -> None:
         """A kill at any moment leaves the old state or the new one."""
-        write_state(self.file, state)
+        write_state(self.file, {"state": state, "outline": self._outline(state)})
         self._saved_at = time.monotonic()
 
     def done(self) -> None:

@@ -159,3 +159,55 @@ def test_a_damaged_file_is_set_aside_and_training_starts_afresh(
     assert step_of(kept) == 2
     kept.done()
     assert list(tmp_path.iterdir()) == []
+
+
+def edited(saved: dict[str, Any], **changes: Any) -> dict[str, Any]:
+    return {**saved, "state": {**saved["state"], **changes}}
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        lambda saved: {},
+        lambda saved: [saved],
+        lambda saved: saved["state"],
+        lambda saved: {**saved, "state": {}},
+        lambda saved: {**saved, "state": [saved["state"]]},
+        lambda saved: {**saved, "state": {"step": 1}},
+        lambda saved: edited(saved, weights=torch.zeros(4, dtype=torch.float64)),
+        lambda saved: edited(saved, weights=torch.zeros(3)),
+        lambda saved: edited(saved, step="1"),
+        lambda saved: edited(saved, more=1),
+        lambda saved: torch.zeros(3),
+    ],
+)
+def test_a_readable_file_that_holds_something_else_is_set_aside(tmp_path: Path, capsys, change) -> None:
+    kept = checkpoint(tmp_path)
+    kept.save(state(1))
+    torch.save(change(torch.load(kept.file)), kept.file)
+    content = kept.file.read_bytes()
+    assert (kept.load(), kept.resumed) == (None, False)
+    damaged = kept.folder / "state.damaged"
+    assert damaged.read_bytes() == content
+    (line,) = capsys.readouterr().out.splitlines()
+    assert line.startswith(f"{damaged}: ")
+    assert line.endswith("training starts afresh")
+    kept.save(state(2))
+    assert (step_of(kept), kept.resumed) == (2, True)
+
+
+def test_a_checkpoint_of_another_run_is_set_aside(tmp_path: Path) -> None:
+    one, other = checkpoint(tmp_path), checkpoint(tmp_path, {**IDENTITY, "seed": 1})
+    one.save(state(1))
+    other.file.write_bytes(one.file.read_bytes())
+    assert (other.load(), other.resumed) == (None, False)
+
+
+@pytest.mark.skipif(os.geteuid() == 0, reason="root may read everything")
+def test_a_file_that_may_not_be_read_stays(tmp_path: Path) -> None:
+    kept = checkpoint(tmp_path)
+    kept.save(state(1))
+    kept.file.chmod(0)
+    with pytest.raises(PermissionError):
+        kept.load()
+    assert kept.file.exists()
