@@ -98,7 +98,7 @@ def yaml_text(data: Any) -> str:
 
 def read_yaml(path: Path) -> Any:
     """The plain data of a YAML file; raises InputError when it is absent, empty, not UTF-8 or malformed."""
-    text = _text(path)
+    text = read_text(path)
     try:
         return yaml.load(text, Loader=_Loader)
     except yaml.MarkedYAMLError as error:
@@ -113,7 +113,7 @@ def read_yaml(path: Path) -> Any:
 
 def read_json(path: Path) -> Any:
     """The plain data of a JSON file; raises InputError as `read_yaml` does."""
-    text = _text(path)
+    text = read_text(path)
     try:
         return json.loads(text, object_pairs_hook=_unique)
     except (ValueError, RecursionError) as error:
@@ -147,7 +147,8 @@ def validate(path: Path | str, data: Any, model: type[Model]) -> Model:
         raise InputError("\n".join(messages.values())) from None
 
 
-def _text(path: Path) -> str:
+def read_text(path: Path) -> str:
+    """The text of a file; raises InputError when it is absent, empty or not UTF-8."""
     if not path.is_file():
         raise InputError(f"{path}: no such file; check the name")
     try:

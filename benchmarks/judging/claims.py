@@ -8,6 +8,7 @@ from typing import Annotated, Any, Literal
 from pydantic import Field, StringConstraints, field_validator, model_validator
 
 from benchmarks.files.errors import InputError, input_error
+from benchmarks.files.listing import files_in
 from benchmarks.files.typed_files import Typed, load
 from benchmarks.plan import profiles
 from benchmarks.plan.methods import all_methods
@@ -292,7 +293,7 @@ def read_all(root: Path = Path(), entries: Mapping[str, Sequence[str]] | None = 
     seen: dict[str, Path] = {}
     claims: list[tuple[Paper, Claim]] = []
     errors: list[InputError] = []
-    for path in sorted((root / FOLDER).glob("*.yaml")):
+    for path in files_in(root / FOLDER, ".yaml"):
         where = path.relative_to(root)
         try:
             file = load(path, ClaimFile)

@@ -20,6 +20,7 @@ from benchmarks.record.records import EntryRecord, Metric
 from benchmarks.statistics.intervals import student_t
 
 LEVEL = 0.95
+NAMES = ("scores.csv", "summary.json", "verdicts.csv")  # of the files of a profile
 
 
 class TableRow(Typed):
@@ -241,8 +242,18 @@ def summary(scored: Sequence[Score], verdicts: Sequence[Verdict]) -> dict[str, d
 
 def files(scored: Sequence[Score], verdicts: Sequence[Verdict], stale: Collection[str]) -> dict[str, str]:
     """Every table of one profile, by file name; verdicts in the order of the claim files."""
-    return {
-        "scores.csv": write(Score, scored),
-        "summary.json": json.dumps(summary(scored, verdicts), indent=1, sort_keys=True) + "\n",
-        "verdicts.csv": write(Judged, (Judged.of(verdict, stale) for verdict in verdicts)),
-    }
+    texts = (
+        write(Score, scored),
+        json.dumps(summary(scored, verdicts), indent=1, sort_keys=True) + "\n",
+        write(Judged, (Judged.of(verdict, stale) for verdict in verdicts)),
+    )
+    return dict(zip(NAMES, texts, strict=True))
+
+
+def are_ours(folder: Path) -> bool:
+    """Whether a folder holds tables that `files` made, by the columns of its verdicts."""
+    path = folder / "verdicts.csv"
+    if not path.is_file():
+        return False
+    with path.open("rb") as file:
+        return file.readline().decode(errors="replace").strip() == ",".join(Judged.columns())

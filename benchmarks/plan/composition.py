@@ -5,6 +5,7 @@ from pathlib import Path
 from typing import Any
 
 from benchmarks.files.errors import InputError, input_error
+from benchmarks.files.listing import files_below, files_in
 from benchmarks.files.typed_files import digest, load, write_json, write_text, yaml_text
 from benchmarks.plan import pipelines
 from benchmarks.plan.methods import all_methods, families, tasks
@@ -64,7 +65,10 @@ def write_params(params: Params, root: Path = Path()) -> None:
         write_json(root / path, composed.model_dump())
     for path, text in texts.items():
         write_text(root / path, text)
-    there = [*(root / ENTRIES / params.profile).glob("*.json"), *(root / pipelines.FOLDER).glob("*/dvc.yaml")]
+    there = [
+        *files_in(root / ENTRIES / params.profile, ".json"),
+        *(path for path in files_below(root / pipelines.FOLDER, ".yaml") if path.name == "dvc.yaml"),
+    ]
     for path in there:
         if path.relative_to(root) not in written.keys() | texts.keys():
             path.unlink()
@@ -103,7 +107,7 @@ def read_params(root: Path = Path()) -> Params:
 def _read_entries(composed: Params, root: Path, again: str) -> tuple[dict[str, ComposedEntry], list[str]]:
     """The files of the entries that a profile composes to, and a line for each thing wrong with them."""
     folder = ENTRIES / composed.profile
-    there = {path.stem for path in (root / folder).glob("*.json")}
+    there = {path.stem for path in files_in(root / folder, ".json")}
     if not there:
         return {}, [f"{folder}: no file of any entry; {again}"]
     entries: dict[str, ComposedEntry] = {}

@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Any
 
 from benchmarks.files.errors import InputError
+from benchmarks.files.listing import files_below
 
 DECLARATION = "\nMETHOD = "
 
@@ -72,10 +73,17 @@ class Method:
 
     def declared(self) -> dict[str, ast.expr]:
         """What its METHOD gives each field, as it is written."""
-        declared = _declared(self.path.read_text(), self.path)
+        declared = _declared(_source(self.path), self.path)
         if declared is None:
             raise InputError(f"{self.path}: its last statement must be METHOD = {self.family.title()}Method(...)")
         return declared
+
+
+def _source(path: Path) -> str:
+    try:
+        return path.read_text(encoding="utf-8")
+    except UnicodeDecodeError as error:
+        raise InputError(f"{path}: byte {error.start} is not UTF-8; save the file as UTF-8") from None
 
 
 @cache  # of the text, so that a file edited meanwhile is read anew; a command asks thousands of times
@@ -90,7 +98,7 @@ def _declared(text: str, path: Path) -> dict[str, ast.expr] | None:
         return None
     try:
         body = ast.parse(text[start:]).body
-    except SyntaxError:
+    except (SyntaxError, ValueError):  # ValueError: a null byte
         body = _tree(text, path).body[-1:]  # where a string holds the words, or the file is broken
         if not body or not ast.unparse(body[0]).startswith(DECLARATION.strip()):
             return None
@@ -106,11 +114,13 @@ def _tree(text: str, path: Path) -> ast.Module:
         return ast.parse(text)
     except SyntaxError as error:
         raise InputError(f"{path}: line {error.lineno}: {error.msg}") from None
+    except ValueError as error:
+        raise InputError(f"{path}: {error}") from None
 
 
 def _fields(name: str, path: Path) -> list[str]:
     """Of a dataclass that a file defines or imports; of fields named twice the place is the first one."""
-    body = _tree(path.read_text(), path).body
+    body = _tree(_source(path), path).body
     for node in body:
         if isinstance(node, ast.ClassDef) and node.name == name:
             of_bases = [field for base in node.bases if isinstance(base, ast.Name) for field in _fields(base.id, path)]
@@ -136,8 +146,8 @@ def all_methods(root: Path = Path()) -> dict[str, Method]:
         InputError: two families hold a method of the same name.
     """
     methods: dict[str, Method] = {}
-    for path in sorted((root / "implementations").glob("*/*.py")):
-        if _declared(path.read_text(), path) is None:
+    for path in files_below(root / "implementations", ".py"):
+        if _declared(_source(path), path) is None:
             continue
         if path.stem in methods:
             raise InputError(

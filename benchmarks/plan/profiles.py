@@ -9,7 +9,8 @@ from typing import Annotated, Any, Literal, get_type_hints
 from pydantic import ConfigDict, Field, JsonValue, StringConstraints, TypeAdapter, ValidationError, model_validator
 
 from benchmarks.files.errors import InputError, input_error
-from benchmarks.files.typed_files import Typed, load
+from benchmarks.files.listing import files_in
+from benchmarks.files.typed_files import Typed, load, read_text
 from benchmarks.plan.family import Planned, check, family
 from benchmarks.plan.hardware import Requirement
 from benchmarks.plan.methods import Method, all_methods
@@ -75,7 +76,7 @@ class Profile(Typed):
 
 def names(root: Path = Path()) -> list[str]:
     """Profiles at hand, sorted."""
-    return sorted(path.stem for path in (root / FOLDER).glob("*.yaml"))
+    return [path.stem for path in files_in(root / FOLDER, ".yaml")]
 
 
 def read(name: str, root: Path = Path()) -> Profile:
@@ -100,8 +101,8 @@ def read(name: str, root: Path = Path()) -> Profile:
 def _with_entries_of_claims(profile: Profile, root: Path) -> Profile:
     """With the entries that stand beside the claims about them; raises InputError when one is there twice."""
     entries = dict(profile.entries)
-    for path in sorted((root / CLAIMS).glob("*.yaml")):
-        if not re.search(r"^entries:", path.read_text(encoding="utf-8"), re.MULTILINE):  # most have none
+    for path in files_in(root / CLAIMS, ".yaml"):
+        if not re.search(r"^entries:", read_text(path), re.MULTILINE):  # most have none
             continue
         for name, entry in load(path, _WithEntries).entries.get(profile.profile, {}).items():
             if name in entries:

@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Annotated, Any, Literal
 from pydantic import Field, SerializerFunctionWrapHandler, field_validator, model_serializer, model_validator
 
 from benchmarks.files.errors import InputError, input_error
+from benchmarks.files.listing import files_below, files_in
 from benchmarks.files.typed_files import Typed, load
 from benchmarks.plan.profiles import Name, Seed, Tier
 from benchmarks.record.evaluated import Measured, Passages
@@ -301,7 +302,7 @@ def read_receipt(path: Path) -> EntryReceipt:
 
 def profiles_with_records(root: Path = Path()) -> list[str]:
     """Profiles that have committed records, sorted."""
-    return sorted({path.parent.name for path in (root / ENTRIES).glob("*/*.json")})
+    return sorted({path.parent.name for path in files_below(root / ENTRIES, ".json")})
 
 
 def records_of(
@@ -313,7 +314,7 @@ def records_of(
         InputError: a file is not a record, or is the record of another profile or entry than its place says.
     """
     records = []
-    for path in sorted((root / ENTRIES / profile).glob("*.json")):
+    for path in files_in(root / ENTRIES / profile, ".json"):
         if not selected(path.stem):
             continue
         record = read_record(path)

@@ -3,6 +3,7 @@
 from pathlib import Path
 
 from benchmarks.files.errors import InputError
+from benchmarks.files.listing import files_in
 from benchmarks.plan.params import ComposedEntry, Params
 from benchmarks.plan.pipelines import models_of, pairs_of
 
@@ -59,7 +60,7 @@ def left_by_others(files: dict[str, Path]) -> list[Path]:
     for path in needed:
         if not path.exists():
             raise InputError(f"{path}: no such file; run: dvc repro")
-    return [file for path in needed for file in (sorted(path.iterdir()) if path.is_dir() else [path])]
+    return [file for path in needed for file in (files_in(path, "") if path.is_dir() else [path])]
 
 
 def of_the_dataset(composed: ComposedEntry) -> list[Path]:
@@ -69,4 +70,4 @@ def of_the_dataset(composed: ComposedEntry) -> list[Path]:
     folder, tokenizer = DATA / composed.dataset, FEATURES / composed.dataset / "tokenizer.json"
     if not folder.is_dir():
         raise InputError(f"{folder}: no such folder; run: claimbench fetch {composed.dataset}")
-    return [*sorted(folder.iterdir()), *([tokenizer] if tokenizer.is_file() else [])]
+    return [*files_in(folder, ""), *([tokenizer] if tokenizer.is_file() else [])]

@@ -1,11 +1,11 @@
 """Stage judge: records and claims -> results/tables/<profile>/, for every profile that has records."""
 
-import shutil
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
+from benchmarks.files.listing import files_in, folders_in
 from benchmarks.files.typed_files import write_text
-from benchmarks.judging import claims
+from benchmarks.judging import claims, tables
 from benchmarks.judging.fields import Measured
 from benchmarks.judging.results import Results, judged
 from benchmarks.plan import composition, profiles
@@ -39,7 +39,7 @@ def results(root: Path = Path(), receipts: bool = True) -> list[Results]:
     for profile, records in recorded.items():
         params = composition.compose(plans[profile], root) if profile in plans else None
         stale = frozenset(record.entry for record in records if why_stale(record, params, today))
-        paths = sorted((root / RECEIPTS / profile).glob("*.json")) if receipts else []
+        paths = files_in(root / RECEIPTS / profile, ".json") if receipts else []
         read = {path.stem: read_receipt(path) for path in paths}
         found.append(judged(profile, records, known, elsewhere, stale, read))
     return found
@@ -55,17 +55,17 @@ def build(root: Path, destination: Path) -> None:
 
 
 def write(everything: Sequence[Results], destination: Path) -> None:
-    """Writes every table; folders of profiles without records go, and tables that are none."""
+    """Writes every table; those of profiles without records go, and nothing else, whatever lies beside them."""
     made = {each.profile: each.tables() for each in everything}
     for profile, texts in made.items():
         for name, text in texts.items():
             write_text(destination / profile / name, text)
-    for folder in (folder for folder in destination.glob("*") if folder.is_dir()):
-        if folder.name not in made:
-            shutil.rmtree(folder)
-        else:
-            for path in (path for path in folder.iterdir() if path.name not in made[folder.name]):
-                path.unlink()
+    for folder in folders_in(destination):
+        if folder.name not in made and tables.are_ours(folder):
+            for name in tables.NAMES:
+                (folder / name).unlink(missing_ok=True)
+            if not any(folder.iterdir()):
+                folder.rmdir()
 
 
 def run() -> None:

@@ -7,6 +7,7 @@ from string import Template
 from textwrap import indent
 
 from benchmarks.files.errors import InputError
+from benchmarks.files.listing import files_in, folders_in
 from benchmarks.files.typed_files import write_text
 from benchmarks.judging import claims
 from benchmarks.plan import composition, profiles
@@ -21,7 +22,7 @@ RESERVED = {"con", "prn", "aux", "nul", *(f"{port}{number}" for port in ("com", 
 
 def families_with_template(root: Path = Path()) -> list[str]:
     """Families for which a method can be written."""
-    return sorted(path.parent.parent.name for path in (root / FAMILIES).glob("*/new_method/method.py.txt"))
+    return [path.name for path in folders_in(root / FAMILIES) if (path / "new_method/method.py.txt").is_file()]
 
 
 def run(name: str, family: str, root: Path = Path()) -> None:
@@ -44,7 +45,7 @@ def run(name: str, family: str, root: Path = Path()) -> None:
     if name in all_methods(root):
         raise InputError(f"method {name}: {all_methods(root)[name].path} is there already; choose another name")
     folder = root / FAMILIES / family / "new_method"
-    texts = {path.name: Template(path.read_text()).substitute(name=name) for path in sorted(folder.glob("*.txt"))}
+    texts = {path.name: Template(path.read_text()).substitute(name=name) for path in files_in(folder, ".txt")}
     writes = {
         root / f"implementations/{family}/{name}.py": texts["method.py.txt"],
         root / f"benchmarks/claims/{name}.yaml": _with_entries(texts["claims.yaml.txt"], texts["entry.yaml.txt"]),

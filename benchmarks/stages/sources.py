@@ -2,6 +2,8 @@
 
 from pathlib import Path
 
+from benchmarks.files.errors import InputError
+from benchmarks.files.listing import files_in
 from benchmarks.files.typed_files import canonical, write_text
 from benchmarks.plan import composition, profiles
 from benchmarks.plan.params import Params
@@ -21,9 +23,12 @@ def texts(params: Params, root: Path = Path()) -> dict[Path, str]:
     """What each file below sources/ holds, for a composed profile."""
     today = Identities(root)
     found = {Path(f"{stage}.txt"): today.code.hash([today.code.find(*run)]) for stage, run in STAGES.items()}
-    for path in sorted((root / "benchmarks/data").glob("*.py")):
+    for path in files_in(root / "benchmarks/data", ".py"):
         if path.name != "__init__.py":
-            dataset = today.code.find(f"benchmarks.data.{path.stem}", "DATASET")
+            try:
+                dataset = today.code.find(f"benchmarks.data.{path.stem}", "DATASET")
+            except (LookupError, SyntaxError, UnicodeDecodeError) as error:
+                raise InputError(f"{path}: no data set ({error}); it must define DATASET, or lie elsewhere") from None
             found[Path("data") / f"{path.stem}.txt"] = today.code.hash([dataset])
     for entry, composed in params.entries.items():
         place = Path(params.profile) / entry
@@ -43,6 +48,6 @@ def run() -> None:
     found = texts(composition.read_params())
     for path, text in found.items():
         write_text(FOLDER / path, text)
-    for path in (path for path in FOLDER.rglob("*") if path.is_file()):
+    for path in (path for path in FOLDER.rglob("[!.]*.txt") if path.is_file()):
         if path.relative_to(FOLDER) not in found:
             path.unlink()

@@ -2,6 +2,7 @@
 
 from tabulate import tabulate
 
+from benchmarks.files.listing import files_in
 from benchmarks.files.typed_files import read_json
 from benchmarks.plan import composition
 from benchmarks.plan.params import Params
@@ -33,7 +34,7 @@ def _rows(params: Params, entry: str, today: Identities) -> list[list[str]]:
 
 def _failures(profile: str, entry: str) -> list[list[str]]:
     """Rows of the runs of an entry that ended badly."""
-    notes = [read_json(path) for path in sorted((FAILURES / profile).glob("*.json"))]
+    notes = [read_json(path) for path in files_in(FAILURES / profile, ".json")]
     return [
         [entry, "all" if note["seed"] is None else f"s{note['seed']}", note["status"], note["reason"]]
         for note in notes

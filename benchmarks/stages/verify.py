@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from benchmarks.files.errors import CheckFailed
+from benchmarks.files.listing import files_below
 from benchmarks.judging.results import Results
 from benchmarks.plan import composition
 from benchmarks.provenance.freshness import why_stale
@@ -37,7 +38,7 @@ WHOLE = ("cpu", "smoke")  # profiles of which each entry has a record of today's
 
 def first_difference(wanted: bytes, found: Path) -> str | None:
     """Which byte of a file differs from what it should be, or None."""
-    if not found.exists():
+    if not found.is_file():
         return f"{found}: missing; the records give it"
     other = found.read_bytes()
     if wanted == other:
@@ -54,7 +55,8 @@ def generated(everything: Sequence[Results]) -> dict[Path, str]:
 
 
 def _differences(wanted: Mapping[Path, str]) -> list[str]:
-    there = {path for folder in (TABLES, REPORTS) for path in folder.rglob("*") if path.is_file()}
+    below = (path for folder in (TABLES, REPORTS) for path in folder.rglob("*"))
+    there = {path for path in below if path.is_file() and not any(part.startswith(".") for part in path.parts)}
     others = sorted(path for path in there - set(wanted) if not path.is_relative_to(SITE))
     findings = [found for path, text in sorted(wanted.items()) if (found := first_difference(text.encode(), path))]
     return findings + [f"{path}: nothing in the records gives this file" for path in others]
@@ -63,7 +65,7 @@ def _differences(wanted: Mapping[Path, str]) -> list[str]:
 def _artefacts() -> tuple[list[str], int, int]:
     """Findings; how many artefacts of the receipts are at hand, and how many are not."""
     findings, here, away = [], 0, 0
-    for path in sorted(RECEIPTS.glob("*/*.json")):
+    for path in files_below(RECEIPTS, ".json"):
         for stage in read_receipt(path).stages:
             for name, wanted in stage.artefacts.items():
                 if not Path(name).exists():
@@ -77,8 +79,8 @@ def _artefacts() -> tuple[list[str], int, int]:
 
 def _pairs() -> list[str]:
     """Records without receipt, receipts without record, records that are not the bytes of their receipt."""
-    records = {path.relative_to(ENTRIES) for path in ENTRIES.glob("*/*.json")}
-    receipts = {path.relative_to(RECEIPTS) for path in RECEIPTS.glob("*/*.json")}
+    records = {path.relative_to(ENTRIES) for path in files_below(ENTRIES, ".json")}
+    receipts = {path.relative_to(RECEIPTS) for path in files_below(RECEIPTS, ".json")}
     findings = [f"{ENTRIES / name}: has no receipt" for name in sorted(records - receipts)]
     findings += [f"{RECEIPTS / name}: has no record" for name in sorted(receipts - records)]
     for name in sorted(records & receipts):

@@ -21,6 +21,7 @@ from benchmarks.data.parts.published import Contents
 from benchmarks.data.parts.sources import Source
 from benchmarks.data.parts.texts import TextDataset
 from benchmarks.files.errors import input_error
+from benchmarks.files.listing import files_in
 
 __all__ = ["ARRAYS", "RECORD", "SPLITS", "Dataset", "check", "fetch", "find", "hash_array", "load", "names"]
 
@@ -92,7 +93,7 @@ class Dataset:
 
 def names(folder: Path | None = None) -> list[str]:
     """The names of all data sets, sorted; `folder` is where to look, by default here."""
-    return sorted(path.stem for path in (folder or HERE).glob("*.py") if not path.stem.startswith("_"))
+    return [path.stem for path in files_in(folder or HERE, ".py") if not path.stem.startswith("_")]
 
 
 def find(name: str, folder: Path | None = None) -> Dataset | TextDataset:

@@ -30,7 +30,7 @@ def staging(destination: Path, own: Set[str]) -> Iterator[Path]:
         if destination.exists() and not destination.is_dir():
             raise input_error(destination, "", "a file", "must be a folder")
         for path in sorted(destination.iterdir()) if destination.exists() else ():
-            if path.name not in own:
+            if path.name not in own and not path.name.startswith("."):
                 raise input_error(destination, "", path.name, "the folder is replaced whole and may hold nothing else")
         folder.mkdir()
         try:
