@@ -42,12 +42,12 @@ def enter_checkout() -> None:
     """Changes to the root of the checkout that the current folder is in; raises InputError outside of one."""
     here = Path.cwd()
     for folder in (here, *here.parents):
-        if (folder / "dvc.yaml").is_file() and (folder / "benchmarks").is_dir():
+        if (folder / "dvc.yaml").is_file() and (folder / "benchmarks/claims").is_dir():
             if data := os.environ.get("CLAIMBENCH_DATA"):  # of the folder that the caller was in
                 os.environ["CLAIMBENCH_DATA"] = str(Path(data).expanduser().absolute())
             return os.chdir(folder)
     raise InputError(
-        f"{here}: not in a checkout of claimbench (dvc.yaml beside benchmarks/); change to a folder of one"
+        f"{here}: not in a checkout of claimbench (dvc.yaml beside benchmarks/claims/); change to a folder of one"
     )
 
 

@@ -13,6 +13,14 @@ WARNINGS = {
     "short": "Tier short: the budget is far below the papers'. Read orderings only, never a paper's number.",
 }
 
+WRITTEN = "Written by `claimbench report` from `results/`"
+EVERY_NUMBER = "Every number, leaderboard, figure and receipt: `make report`"
+
+
+def is_ours(text: str) -> bool:
+    """Whether a file of reports/ is one that `files` made, of other results: it has their sentence, or is empty."""
+    return not text.strip() or any(sentence in text for sentence in (WRITTEN, EVERY_NUMBER, latex.WRITTEN))
+
 
 def files(everything: Sequence[Results]) -> dict[str, str]:
     """The front door, and each profile's verdicts in Markdown and LaTeX."""
@@ -31,7 +39,7 @@ def _profile(results: Results) -> str:
             f"# Profile {results.profile}\n",
             f"{markdown.escape(introduction(results))}\n",
             *(f"> **{warning}**\n" for warning in warnings(results)),
-            "Every number, leaderboard, figure and receipt: `make report`, then open "
+            f"{EVERY_NUMBER}, then open "
             f"`reports/site/{results.profile}/index.html`. For a paper: [LaTeX](tables/verdicts.tex).\n",
             markdown.section(verdicts.verdicts(judged, results, {})),
             f"{len(results.verdicts) - len(judged)} claims were not run here; `claimbench claims` lists them.\n",
@@ -82,7 +90,7 @@ def front_door(everything: Sequence[Results]) -> str:
     return "\n".join(
         [
             "# Reports\n",
-            "Written by `claimbench report` from `results/`, never by hand. Nothing is compared across profiles. "
+            f"{WRITTEN}, never by hand. Nothing is compared across profiles. "
             "`make report` builds pages with every number and figure into `reports/site/`.\n",
             markdown.table(overview(everything)) if everything else "No profile has results yet: run `make repro`.\n",
             "## Claims that did not hold\n",

@@ -10,6 +10,7 @@ from collections.abc import Sequence
 
 from benchmarks.reporting.table import Cell, Table
 
+WRITTEN = "Written by claimbench report; needs"  # in a comment at the top of each table
 LONGEST_TABULAR = 45  # lines that fit a page
 LONGEST_UNBROKEN = 30  # characters of a text on one line, in a column of its own width
 LONGEST_SHARE = 70  # characters by which a column of long texts gets its share of the width, at most
@@ -77,7 +78,7 @@ def table(content: Table) -> str:
     return "\n".join(
         [
             f"% {escape(content.title)}. {escape(content.caption)}".rstrip(),
-            r"% Written by claimbench report; needs \usepackage{booktabs" + (",longtable}" if repeat else "}"),
+            rf"% {WRITTEN} \usepackage{{booktabs" + (",longtable}" if repeat else "}"),
             rf"\begin{{{environment}}}{{{''.join(widths)}}}",
             r"\toprule",
             titled,

@@ -6,6 +6,7 @@ from pathlib import Path
 from tabulate import tabulate
 
 from benchmarks.files.errors import InputError
+from benchmarks.files.listing import files_in, folders_in
 from benchmarks.files.typed_files import write_text
 from benchmarks.judging.results import Results
 from benchmarks.plan import composition
@@ -24,13 +25,25 @@ def run() -> None:
 
 
 def write(everything: Sequence[Results], destination: Path) -> None:
-    """Writes the Markdown and LaTeX of every profile, and removes that of others."""
-    made = committed.files(everything)
-    for name, text in made.items():
-        write_text(destination / name, text)
-    for path in [*destination.glob("*/README.md"), *destination.glob("*/tables/*.tex")]:
-        if str(path.relative_to(destination)) not in made:
-            path.unlink()
+    """Writes the Markdown and LaTeX of every profile, and removes that of others.
+
+    Raises:
+        InputError: a file that it did not make stands where it writes; nothing is written then.
+    """
+    made = {destination / name: text for name, text in committed.files(everything).items()}
+    for path in made:
+        if path.exists() and not _ours(path):
+            raise InputError(f"{path}: not written by claimbench report, and so not replaced; move it elsewhere")
+    for path, text in made.items():
+        write_text(path, text)
+    for folder in folders_in(destination):
+        for path in (*files_in(folder, "README.md"), *files_in(folder / "tables", ".tex")):
+            if path not in made and _ours(path):
+                path.unlink()
+
+
+def _ours(path: Path) -> bool:
+    return path.is_file() and committed.is_ours(path.read_bytes().decode(errors="replace"))
 
 
 def site() -> None:

@@ -8,6 +8,7 @@ import sys
 from pathlib import Path
 
 import pytest
+import typer
 
 from benchmarks import cli
 from benchmarks.files.errors import CheckFailed, InputError
@@ -47,6 +48,29 @@ def test_outside_of_a_checkout_nothing_runs(command, tmp_path, capsys):
     assert command(lambda: pytest.fail("it ran"), ".") == 2
     assert f"claimbench: {tmp_path}: not in a checkout" in capsys.readouterr().err
     assert os.listdir(tmp_path) == ["checkout"]
+
+
+def test_no_command_runs_in_another_project(tmp_path, monkeypatch, capsys):
+    """Which uses DVC too, has a folder of benchmarks, and results of its own."""
+    for name in ("dvc.yaml", "benchmarks/speed.py", "results/tables/run_1/verdicts.csv", "reports/README.md"):
+        (tmp_path / name).parent.mkdir(parents=True, exist_ok=True)
+        (tmp_path / name).write_text("theirs")
+    monkeypatch.setattr("signal.signal", lambda *_: None)
+    needed = {"train": ["cpu", "x", "0"], "pairs": ["cpu", "x", "0", "1"], "evaluate": ["cpu", "x"]}
+    commands = {word: needed.get(word, []) for word in typer.main.get_command(cli.app).commands}
+    commands |= {word: ["x"] for word in ("profile", "fetch", "features", "extractors", "status", "explain")}
+    commands["new-method"] = ["x"]
+    before = sorted(tmp_path.rglob("*"))
+    for word, arguments in commands.items():
+        monkeypatch.chdir(tmp_path)
+        monkeypatch.setattr(sys, "argv", ["claimbench", word, *arguments])
+        with pytest.raises(SystemExit) as end:
+            cli.main()
+        shown = capsys.readouterr().err
+        assert (word, end.value.code, len(shown.splitlines())) == (word, 2, 1)
+        assert shown.startswith(f"claimbench: {tmp_path}: not in a checkout")
+    assert sorted(tmp_path.rglob("*")) == before
+    assert all(path.read_text() == "theirs" for path in before if path.is_file())
 
 
 @pytest.mark.parametrize(("error", "code"), [(InputError("one\ntwo"), 2), (CheckFailed("one\ntwo"), 1)])

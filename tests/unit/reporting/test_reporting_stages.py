@@ -78,6 +78,31 @@ def test_reports_of_profiles_without_records_go(root: Path, everything: list[Res
     }
 
 
+def test_every_report_is_known_as_one(everything: list[Results]) -> None:
+    assert all(map(committed.is_ours, committed.files(everything).values()))
+    assert all(map(committed.is_ours, committed.files([]).values()))
+    assert not committed.is_ours("# My notes\n")
+
+
+@pytest.mark.parametrize("name", ["README.md", "cpu/README.md", "cpu/tables/verdicts.tex"])
+def test_what_a_report_did_not_write_it_does_not_replace(root: Path, everything: list[Results], name: str) -> None:
+    foreign = root / "reports" / name
+    foreign.write_bytes(b"# My notes \xff\n")
+    before = {path: path.read_bytes() for path in (root / "reports").rglob("*") if path.is_file()}
+    with pytest.raises(InputError, match=rf"^reports/{name}: not written by claimbench report[^\n]*$"):
+        report.write(everything, report.REPORTS)
+    assert {path: path.read_bytes() for path in (root / "reports").rglob("*") if path.is_file()} == before
+
+
+def test_what_a_report_did_not_write_it_does_not_remove(root: Path, everything: list[Results]) -> None:
+    for name in ("smoke/tables/mine.tex", "mine/README.md", "mine/tables/mine.tex"):
+        write_text(root / "reports" / name, "mine")
+    report.write(everything[:1], report.REPORTS)
+    assert not (root / "reports/smoke/README.md").exists()
+    for name in ("smoke/tables/mine.tex", "mine/README.md", "mine/tables/mine.tex"):
+        assert (root / "reports" / name).read_text() == "mine"
+
+
 # README.md
 def test_readme_keeps_what_is_around_its_block(root: Path) -> None:
     text = (root / "README.md").read_text()
