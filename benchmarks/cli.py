@@ -10,7 +10,7 @@ from typing import Annotated, Any
 import typer
 from typer.core import TyperCommand
 
-from benchmarks.files.errors import CheckFailed, InputError
+from benchmarks.files.errors import CheckFailed, InputError, refusal
 
 app = typer.Typer(
     name="claimbench",
@@ -269,7 +269,20 @@ def main() -> None:
     for stream in (sys.stdout, sys.stderr):  # a paper's "é" must not end a command on a terminal of ASCII
         stream.reconfigure(errors="replace")  # type: ignore[union-attr]
     try:
-        app()
+        try:
+            app()
+        finally:
+            sys.stdout.flush()  # what cannot be written is told here, not after the end
+    except BrokenPipeError:  # nobody reads on
+        sys.stdout = open(os.devnull, "w")  # noqa: SIM115
+        sys.exit(1)
+    except OSError as error:
+        if (refused := refusal(error)) is None:
+            raise
+        print(f"claimbench: {refused}", file=sys.stderr)
+        if error.filename is None:  # it may be the output, which Python would try again
+            sys.stdout = open(os.devnull, "w")  # noqa: SIM115
+        sys.exit(2)
     except (InputError, CheckFailed) as error:
         for line in str(error).splitlines():
             print(f"claimbench: {line}", file=sys.stderr)

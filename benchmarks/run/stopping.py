@@ -9,7 +9,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from types import FrameType
 
-from benchmarks.files.errors import CheckFailed, InputError
+from benchmarks.files.errors import CheckFailed, InputError, refusal
 from benchmarks.files.typed_files import write_json
 
 FAILURES = Path(".failures")
@@ -67,6 +67,8 @@ def noting_failure(profile: str, entry: str, seed: int | None) -> Iterator[None]
         write_json(file, {"entry": entry, "seed": seed, "status": status, "reason": str(error)})
         raise
     except Exception as error:
+        if isinstance(error, OSError) and (refused := refusal(error)):
+            raise InputError(refused) from error
         reason = f"{type(error).__name__}: {error}"
         write_json(file, {"entry": entry, "seed": seed, "status": "failed", "reason": reason})
         traceback.print_exc()

@@ -57,13 +57,13 @@ def run(name: str, family: str, root: Path = Path()) -> None:
         for path, text in writes.items():
             write_text(path, text)
         claims.read_all(root)
-    except InputError:
+        composed = PARAMS.exists() and re.search(r"^profile: (\w+)", PARAMS.read_text(), re.MULTILINE)
+        if composed and composed.group(1) in PROFILES:
+            composition.write_params(composition.compose(profiles.read(composed.group(1), root), root))
+    except BaseException:  # whatever the system says no to: half a method would stop every command
         for path in writes:
             path.unlink(missing_ok=True)
         raise
-    composed = PARAMS.exists() and re.search(r"^profile: (\w+)", PARAMS.read_text(), re.MULTILINE)
-    if composed and composed.group(1) in PROFILES:
-        composition.write_params(composition.compose(profiles.read(composed.group(1), root), root))
     for path in writes:
         print(f"{path}: written")
     print(f"Next: dvc repro (trains {name} only), python -m pytest tests/conformance tests/exact/test_{name}.py")

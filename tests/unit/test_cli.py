@@ -1,5 +1,6 @@
 """The command line itself: where it runs, how it ends, what it does when its output cannot be written."""
 
+import errno
 import io
 import logging
 import os
@@ -12,6 +13,7 @@ import typer
 
 from benchmarks import cli
 from benchmarks.files.errors import CheckFailed, InputError
+from benchmarks.run.stopping import noting_failure
 from benchmarks.stages import listing
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -88,6 +90,68 @@ def test_a_bug_is_no_bad_input(command):
 
     with pytest.raises(ValueError, match="a bug"):
         command(fail)
+
+
+REFUSALS = [
+    "EACCES",
+    "EPERM",
+    "EROFS",
+    "ENAMETOOLONG",
+    "EMFILE",
+    "ENOSPC",
+    "EDQUOT",
+    "EIO",
+    "ELOOP",
+    "ENOTDIR",
+    "EISDIR",
+]
+
+
+@pytest.mark.parametrize("name", REFUSALS)
+def test_what_the_system_refuses_is_one_sentence(command, capsys, name):
+    number = getattr(errno, name)
+
+    def refused():
+        raise OSError(number, os.strerror(number), "results/tables")
+
+    assert command(refused) == 2
+    assert capsys.readouterr().err == f"claimbench: results/tables: {os.strerror(number)}\n"
+
+
+@pytest.mark.parametrize(
+    "error",
+    [
+        FileNotFoundError(errno.ENOENT, "No such file", "x"),  # that a file may be absent, code must know
+        OSError(errno.EINVAL, "Invalid argument", "x"),
+        PermissionError("of our own making"),
+        OSError(errno.EACCES, "of no file"),
+    ],
+)
+def test_other_errors_of_the_system_are_bugs(command, error):
+    def fail():
+        raise error
+
+    with pytest.raises(type(error)) as caught:
+        command(fail)
+    assert caught.value is error
+
+
+@pytest.mark.skipif(not Path("/dev/full").exists(), reason="no device that is always full")
+def test_a_full_output_is_told():
+    words = [sys.executable, "-m", "benchmarks.cli", "list"]
+    with open("/dev/full", "w") as full:
+        done = subprocess.run(words, cwd=ROOT, stdout=full, stderr=subprocess.PIPE, check=False)
+    told = f"claimbench: a file, or the output, could not be written: {os.strerror(errno.ENOSPC)}\n"
+    assert (done.returncode, done.stderr.decode()) == (2, told)
+
+
+def test_a_run_that_the_system_refuses_is_no_crash(tmp_path, monkeypatch, capsys):
+    monkeypatch.chdir(tmp_path)
+    full = OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+    with pytest.raises(InputError, match="No space left"), noting_failure("cpu", "nice", 0):
+        raise full
+    assert capsys.readouterr().err == ""
+    assert list(tmp_path.iterdir()) == []
 
 
 def test_output_that_cannot_hold_a_character(command, monkeypatch):

@@ -244,3 +244,36 @@ def test_new_method_refuses_bad_names_and_leaves_nothing_behind(project: Path, n
     with pytest.raises(InputError):
         new_method.run(name, family)
     assert contents("implementations", "benchmarks", "docs", "tests") == before
+
+
+@pytest.mark.parametrize("writes", range(3))
+def test_new_method_takes_back_what_it_wrote(project: Path, monkeypatch: pytest.MonkeyPatch, writes: int) -> None:
+    before = contents("implementations", "benchmarks", "tests")
+    real, made = new_method.write_text, []
+
+    def write(path: Path, text: str) -> None:
+        if len(made) == writes:
+            raise PermissionError(13, "Permission denied", str(path))
+        made.append(path)
+        real(path, text)
+
+    with monkeypatch.context() as patch:
+        patch.setattr(new_method, "write_text", write)
+        with pytest.raises(PermissionError):
+            new_method.run("fine", "puzzles")
+    assert contents("implementations", "benchmarks", "tests") == before
+    new_method.run("fine", "puzzles")
+
+
+def test_new_method_takes_back_what_cannot_be_composed(project: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    before = contents("implementations", "benchmarks", "tests")
+
+    def write(_: Any) -> None:
+        raise PermissionError(13, "Permission denied", "params.yaml")
+
+    with monkeypatch.context() as patch:
+        patch.setattr(new_method.composition, "write_params", write)
+        with pytest.raises(PermissionError):
+            new_method.run("fine", "puzzles")
+    assert contents("implementations", "benchmarks", "tests") == before
+    new_method.run("fine", "puzzles")
