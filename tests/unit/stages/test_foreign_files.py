@@ -1,6 +1,8 @@
 """What editors, file managers and people leave in folders that we list: no stage stops at it, and none removes it."""
 
 import os
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
@@ -83,6 +85,16 @@ def test_no_stage_stops_at_foreign_files_or_touches_them(project: Path) -> None:
     changed = {path for path in ours if after[path] != ours[path]}
     assert changed <= {"results/receipts/smoke/nice_digits.json"}  # when, and how long
     new_method.run("thing", "puzzles")
+
+
+def test_dvc_passes_over_what_our_stages_pass_over() -> None:
+    """Else it stops at a link that leads nowhere, and takes code for edited while a file is open."""
+    root = Path(__file__).parents[3]
+    hidden = ["implementations/puzzles/.#container.py", "benchmarks/claims/._x.yaml", "results/entries/cpu/.DS_Store"]
+    names = [*hidden, "benchmarks/cli.py~", "implementations/puzzles/container.py", "numerics.txt"]
+    words = [sys.executable, "-m", "dvc", "check-ignore", *names]
+    done = subprocess.run(words, cwd=root, capture_output=True, text=True, check=False)
+    assert done.stdout.split() == [*hidden, "benchmarks/cli.py~"], done.stderr
 
 
 def test_verify_speaks_of_foreign_files_that_are_seen(project: Path) -> None:
