@@ -55,7 +55,9 @@ def test_each_field_is_named(machine: Machine, required: Requirement, field: str
     assert asked
 
 
-@pytest.mark.parametrize("extensions", [{"avx2"}, {"avx512f", "avx512_vnni"}, set()], ids=str)
+@pytest.mark.parametrize(
+    "extensions", [{"avx2"}, {"avx512f", "avx512_vnni"}, set()], ids=["avx2", "avx512 without it", "none"]
+)
 def test_bfloat16_needs_its_instructions(extensions: set[str]) -> None:
     flags = frozenset(extensions)
     ((field, asked, seen),) = mismatches(needed(precision="bfloat16"), CPU, flags)
@@ -67,7 +69,11 @@ def test_bfloat16_needs_its_instructions(extensions: set[str]) -> None:
     )  # of the host, which computes little
 
 
-@pytest.mark.parametrize("extensions", [{"avx512_bf16"}, {"avx2", "amx_bf16"}, {"fp", "bf16"}, None], ids=str)
+@pytest.mark.parametrize(
+    "extensions",
+    [{"avx512_bf16"}, {"avx2", "amx_bf16"}, {"fp", "bf16"}, None],
+    ids=["avx512", "amx", "arm", "not known"],
+)
 def test_bfloat16_where_it_is_fast_or_nothing_is_known(extensions: set[str] | None) -> None:
     flags = None if extensions is None else frozenset(extensions)
     assert mismatches(needed(precision="bfloat16"), CPU, flags) == []
