@@ -187,7 +187,7 @@ class Picture(Typed):
         try:
             return np.frombuffer(zlib.decompress(base64.b64decode(self.data)), np.uint8).reshape(self.shape)
         except (ValueError, zlib.error) as error:
-            raise InputError(f"picture {self.name}: cannot be unpacked ({error}); collect its entry anew") from None
+            raise InputError(f"picture {self.name}: cannot be unpacked ({error}); run: dvc repro") from None
 
 
 class EntryRecord(Typed):

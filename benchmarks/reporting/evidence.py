@@ -9,7 +9,6 @@ from benchmarks.reporting.table import Cell, Table, Tone, headings
 from benchmarks.reporting.tables import entry_cell, marks
 
 SHORT_HASH = 9
-RECEIPT = ("commit", "wall", "memory", "images/s", "deterministic")  # headings of `_receipt_cells`
 
 
 @dataclass(frozen=True)

@@ -221,6 +221,14 @@ def test_verify_names_a_file_of_which_a_bit_was_flipped(name: str) -> None:
 
 
 @pytest.mark.usefixtures("project")
+def test_verify_names_a_record_that_was_made_by_other_code() -> None:
+    code = Path("implementations/puzzles/container.py")
+    code.write_text(code.read_text().replace("looks += 1", "looks += 2"))
+    with pytest.raises(CheckFailed, match=f"{RECORD}: it was made by other code than today's; run: dvc repro"):
+        verify.run(rerun=False)
+
+
+@pytest.mark.usefixtures("project")
 def test_verify_calls_a_malformed_record_bad_input() -> None:
     path = Path(RECORD)
     path.write_text(path.read_text().replace('"status": "done"', '"status": "fine"'))
